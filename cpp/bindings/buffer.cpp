@@ -1,0 +1,48 @@
+#include "buffer.hpp"
+
+#include <cstring>
+#include <string>
+
+namespace dwcp::bindings {
+
+Buffer::Buffer(nb::handle object, const char* argument, bool writable) {
+    // With PyBUF_SIMPLE the length is in bytes, and only C-contiguous memory is given out.
+    const int flags = writable ? PyBUF_WRITABLE : PyBUF_SIMPLE;
+    if (PyObject_GetBuffer(object.ptr(), &view_, flags) == 0) return;
+    if (PyErr_ExceptionMatches(PyExc_TypeError) != 0 && PyObject_CheckBuffer(object.ptr()) == 0) {
+        PyErr_Format(PyExc_TypeError, "%s must support the buffer protocol, and %R does not",
+                     argument, reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())));
+        throw nb::python_error();
+    }
+    // NumPy raises ValueError where other exporters raise BufferError.
+    PyErr_Clear();
+    PyErr_Format(PyExc_BufferError, writable ? "%s must be a writable C-contiguous buffer"
+                                             : "%s must be a C-contiguous buffer",
+                 argument);
+    throw nb::python_error();
+}
+
+Buffer::Buffer(Buffer&& other) noexcept : view_(other.view_) { other.view_ = Py_buffer{}; }
+
+Buffer::~Buffer() {
+    if (view_.obj != nullptr) PyBuffer_Release(&view_);
+}
+
+nb::bytes new_bytes(std::size_t size) {
+    PyObject* const object = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
+    if (object == nullptr) throw nb::python_error();
+    return nb::steal<nb::bytes>(object);
+}
+
+std::span<std::byte> contents(nb::bytes& object) {
+    return {reinterpret_cast<std::byte*>(PyBytes_AsString(object.ptr())),
+            static_cast<std::size_t>(PyBytes_Size(object.ptr()))};
+}
+
+nb::bytes to_bytes(std::span<const std::byte> data) {
+    nb::bytes object = new_bytes(data.size());
+    if (!data.empty()) std::memcpy(contents(object).data(), data.data(), data.size());
+    return object;
+}
+
+}  // namespace dwcp::bindings

@@ -1,0 +1,24 @@
+#include "dwcp/isa/isa.hpp"
+#include "topics.hpp"
+
+namespace nb = nanobind;
+
+NB_MODULE(_core, module) {
+    using namespace dwcp::bindings;
+    try {
+        dwcp::isa::apply_environment();
+    } catch (const std::invalid_argument& error) {
+        throw nb::import_error(error.what());
+    }
+    module.doc() = "The compiled core of dwcp. Use the modules dwcp.<topic> instead.";
+    init_errors(module);
+    nb::module_ isa = module.def_submodule("isa");
+    init_isa(isa);
+    nb::module_ checksum = module.def_submodule("checksum");
+    init_checksum(checksum);
+    nb::module_ delta = module.def_submodule("delta");
+    init_delta(delta);
+    init_encoder(delta);
+    nb::module_ machine = module.def_submodule("machine");
+    init_machine(machine);
+}

@@ -1,0 +1,15 @@
+// One init function for each topic; module.cpp only calls them.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace dwcp::bindings {
+
+void init_errors(nanobind::module_& module);
+void init_isa(nanobind::module_& module);
+void init_checksum(nanobind::module_& module);
+void init_delta(nanobind::module_& module);
+void init_encoder(nanobind::module_& module);
+void init_machine(nanobind::module_& module);
+
+}  // namespace dwcp::bindings

@@ -1,0 +1,26 @@
+// What the kernel and the machine offer to dwcp.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+
+namespace dwcp::os {
+
+struct Machine {
+    bool io_uring = false;
+    std::string io_uring_reason;  // why not, or what was found
+    bool numa_available = false;
+    int numa_nodes = 1;
+    std::size_t last_level_cache_bytes = 0;
+    std::map<std::string, std::string> versions;  // of the libraries in use
+};
+
+// Probes the machine: sets up and closes an io_uring, asks libnuma. May be called from any thread.
+[[nodiscard]] Machine machine();
+
+// Size of the last-level cache in bytes as the C library or sysfs reports it, read once; 32 MiB
+// where neither tells.
+[[nodiscard]] std::size_t last_level_cache_bytes();
+
+}  // namespace dwcp::os

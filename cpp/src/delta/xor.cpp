@@ -1,0 +1,44 @@
+#include "dwcp/delta/xor.hpp"
+
+#include <stdexcept>
+#include <string>
+
+#include "bytes.hpp"
+#include "dwcp/os/machine.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace dwcp::delta {
+
+namespace {
+
+bool overlap(std::span<const std::byte> a, std::span<const std::byte> b) {
+    const auto a_first = reinterpret_cast<std::uintptr_t>(a.data());
+    const auto b_first = reinterpret_cast<std::uintptr_t>(b.data());
+    return a_first < b_first + b.size() && b_first < a_first + a.size();
+}
+
+}  // namespace
+
+void xor_bytes(std::span<std::byte> out, std::span<const std::byte> a,
+               std::span<const std::byte> b) {
+    if (a.size() != b.size() || out.size() != a.size()) {
+        throw std::invalid_argument("xor: a, b and out must have equal lengths, not " +
+                                    std::to_string(a.size()) + ", " + std::to_string(b.size()) +
+                                    " and " + std::to_string(out.size()) + " bytes");
+    }
+    const bool in_place = out.data() == a.data() || out.data() == b.data();
+    const bool overlaps = overlap(out, a) || overlap(out, b);
+    if ((out.data() != a.data() && overlap(out, a)) ||
+        (out.data() != b.data() && overlap(out, b))) {
+        throw std::invalid_argument("xor: out must be a or b exactly, or overlap neither");
+    }
+    const kernels::Table& kernels = kernels::active();
+    // Three buffers compete for the cache; beyond it an ordinary store first reads what it is
+    // about to overwrite.
+    const bool beyond_cache = out.size() > os::last_level_cache_bytes() / 3;
+    const auto kernel = beyond_cache && !in_place && !overlaps ? kernels.xor_bytes_streaming
+                                                               : kernels.xor_bytes;
+    kernel(as_u8(out.data()), as_u8(a.data()), as_u8(b.data()), out.size());
+}
+
+}  // namespace dwcp::delta

@@ -1,0 +1,33 @@
+// Compiled once per instruction set, with DWCP_TIER and DWCP_TIER_HEADER from cpp/cmake/isa.cmake.
+//
+// Everything here is static and no standard library code is instantiated: an inline function
+// compiled with, say, AVX-512 flags is a weak symbol that the linker may choose for every caller,
+// which then dies on older processors. The object exports the table and nothing else;
+// ci/check-kernel-symbols fails otherwise.
+#include "kernels/table.hpp"
+
+#include DWCP_TIER_HEADER
+
+#include "kernels/crc_constants.hpp"
+
+namespace dwcp::kernels {
+namespace {
+
+#include "kernels/crc.inl"
+#include "kernels/scan.inl"
+#include "kernels/xor.inl"
+
+}  // namespace
+
+#define DWCP_CONCAT_(a, b) a##b
+#define DWCP_CONCAT(a, b) DWCP_CONCAT_(a, b)
+
+extern const Table DWCP_CONCAT(table_, DWCP_TIER);
+const Table DWCP_CONCAT(table_, DWCP_TIER) = {
+    vec::kCompiledFor,
+#define DWCP_KERNEL_POINTER(name, result, parameters, arguments) name,
+    DWCP_KERNELS(DWCP_KERNEL_POINTER)
+#undef DWCP_KERNEL_POINTER
+};
+
+}  // namespace dwcp::kernels

@@ -1,0 +1,50 @@
+// 512-bit vectors: one line is one register.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace dwcp::kernels {
+namespace vec {
+namespace {
+
+#if !defined(__AVX512F__) || !defined(__AVX512BW__) || !defined(__AVX512VL__) || \
+    !defined(__AVX512VBMI2__) || !defined(__AVX512VNNI__) || !defined(__VPCLMULQDQ__)
+#error "the flags of this tier must allow AVX-512 F, BW, VL, VBMI2, VNNI and VPCLMULQDQ"
+#endif
+constexpr const char* kCompiledFor = "avx512";
+
+using Vec = __m512i;
+
+inline Vec load(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
+inline void store(std::uint8_t* p, Vec v) { _mm512_storeu_si512(p, v); }
+inline void stream(std::uint8_t* p, Vec v) {
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(p), v);
+}
+inline void fence() { _mm_sfence(); }
+inline Vec bit_xor(Vec a, Vec b) { return _mm512_xor_si512(a, b); }
+
+inline bool line_differs(const std::uint8_t* a, const std::uint8_t* b) {
+    return _mm512_cmpneq_epi64_mask(load(a), load(b)) != 0;
+}
+
+inline std::uint64_t nonzero_mask(const std::uint8_t* line) {
+    const Vec v = load(line);
+    return _mm512_test_epi8_mask(v, v);
+}
+
+// size < 64: lanes beyond it are neither read nor written.
+#define DWCP_VEC_MASKED 1
+inline __mmask64 first_bytes(std::size_t size) { return _bzhi_u64(~0ull, static_cast<unsigned>(size)); }
+inline Vec load_first(const std::uint8_t* p, std::size_t size) {
+    return _mm512_maskz_loadu_epi8(first_bytes(size), p);
+}
+inline void store_first(std::uint8_t* p, Vec v, std::size_t size) {
+    _mm512_mask_storeu_epi8(p, first_bytes(size), v);
+}
+
+}  // namespace
+}  // namespace vec
+}  // namespace dwcp::kernels

@@ -1,0 +1,38 @@
+"""Verified remote replicas of large, changing binary state: send only what changed.
+
+One module per topic: `dwcp.delta`, `dwcp.checksum`, `dwcp.isa`, `dwcp.replica`.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from dwcp import checksum, delta, isa
+from dwcp.errors import (
+    Closed,
+    CorruptDelta,
+    CorruptFrame,
+    Error,
+    PeerLost,
+    SourceChanged,
+    Unsupported,
+    WrongBase,
+)
+
+try:
+    __version__ = version("dwcp")
+except PackageNotFoundError:  # imported from a source tree that is not installed
+    __version__ = "0+unknown"
+
+__all__ = [
+    "Closed",
+    "CorruptDelta",
+    "CorruptFrame",
+    "Error",
+    "PeerLost",
+    "SourceChanged",
+    "Unsupported",
+    "WrongBase",
+    "__version__",
+    "checksum",
+    "delta",
+    "isa",
+]
