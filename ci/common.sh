@@ -13,6 +13,9 @@ export CCACHE_DIR=${CCACHE_DIR:-$build/ccache}
 # Wheels from which tests/install makes clean environments without a network.
 export DWCP_WHEELHOUSE=${DWCP_WHEELHOUSE:-$build/wheelhouse}
 
+# The Python build asks for g++ by name; the same name everywhere lets the builds share objects.
+export CXX=${CXX:-g++}
+
 say() { printf '%s: %s\n' "${0##*/}" "$*"; }
 
 fail() {
