@@ -1,9 +1,18 @@
 #include "buffer.hpp"
 
+#include <sys/mman.h>
+
+#include <cstdint>
 #include <cstring>
 #include <string>
 
 namespace dwcp::bindings {
+
+namespace {
+
+constexpr std::size_t kHugeBytesMin = std::size_t{4} << 20;
+
+}  // namespace
 
 Buffer::Buffer(nb::handle object, const char* argument, bool writable) {
     // With PyBUF_SIMPLE the length is in bytes, and only C-contiguous memory is given out.
@@ -31,7 +40,16 @@ Buffer::~Buffer() {
 nb::bytes new_bytes(std::size_t size) {
     PyObject* const object = PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size));
     if (object == nullptr) throw nb::python_error();
-    return nb::steal<nb::bytes>(object);
+    nb::bytes bytes = nb::steal<nb::bytes>(object);
+    if (size >= kHugeBytesMin) {
+        // Fresh memory of this size is faulted in page by page, which takes longer than filling
+        // it; NumPy asks for huge pages in the same way. A refusal costs nothing.
+        constexpr std::uintptr_t kPageBytes = 4096;
+        const auto first = reinterpret_cast<std::uintptr_t>(contents(bytes).data());
+        const std::uintptr_t aligned = (first + kPageBytes - 1) / kPageBytes * kPageBytes;
+        (void)madvise(reinterpret_cast<void*>(aligned), first + size - aligned, MADV_HUGEPAGE);
+    }
+    return bytes;
 }
 
 std::span<std::byte> contents(nb::bytes& object) {

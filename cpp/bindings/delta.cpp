@@ -132,6 +132,21 @@ void init_delta(nb::module_& module) {
                "TypeError or BufferError when an argument is not a C-contiguous (out: and writable)\n"
                "buffer.");
     module.def(
+        "update",
+        [](nb::handle previous, nb::handle current) {
+            const Buffer then(previous, "previous", true);
+            const Buffer now(current, "current");
+            return without_gil(now.bytes().size(), [&] {
+                return delta::update(then.writable_bytes(), now.bytes());
+            });
+        },
+        nb::arg("previous"), nb::arg("current"),
+        nb::sig("def update(previous: collections.abc.Buffer, current: collections.abc.Buffer) "
+                "-> int"),
+        "Make previous equal to current by writing only the lines of 64 bytes that differ.\n\n"
+        "Returns how many lines did. previous is a writable buffer of the same length. The GIL is\n"
+        "released for long buffers. Raises ValueError when the lengths differ.");
+    module.def(
         "changed_regions",
         [](nb::handle current, nb::handle previous, std::uint64_t merge_gap) {
             const Buffer now(current, "current");

@@ -19,6 +19,7 @@ from dwcp._core.delta import (
     encode,
     inspect,
     regions,
+    update,
     xor,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "encode",
     "inspect",
     "regions",
+    "update",
     "xor",
 ]

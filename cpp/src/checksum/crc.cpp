@@ -12,18 +12,23 @@ namespace dwcp::checksum {
 
 namespace {
 
-// powers[k][b] = x^(8 * b * 256^k) mod P: x^(8n) is a product of one entry for each byte of n.
-using Powers = std::array<std::array<std::uint64_t, 256>, 8>;
+// x^(8n) mod P as a product of one entry for each digit of n. The first digit has six bits and the
+// others eight, so that whole lines of 64 bytes inside a block of 1 MiB take two entries at most.
+constexpr unsigned kFirstBits = 6;
+constexpr unsigned kBits = 8;
+constexpr std::size_t kDigits = 9;
+using Powers = std::array<std::array<std::uint64_t, 1u << kBits>, kDigits>;
 
 Powers make_powers() {
     Powers powers{};
     std::uint64_t step = kernels::power_of_x<kernels::Crc64Nvme>(8);
-    for (auto& row : powers) {
-        row[0] = kernels::power_of_x<kernels::Crc64Nvme>(0);
-        for (std::size_t b = 1; b < 256; ++b) {
-            row[b] = kernels::active().crc64nvme_multiply(row[b - 1], step);
+    for (std::size_t k = 0; k < kDigits; ++k) {
+        const std::size_t entries = std::size_t{1} << (k == 0 ? kFirstBits : kBits);
+        powers[k][0] = kernels::power_of_x<kernels::Crc64Nvme>(0);
+        for (std::size_t digit = 1; digit < entries; ++digit) {
+            powers[k][digit] = kernels::active().crc64nvme_multiply(powers[k][digit - 1], step);
         }
-        step = kernels::active().crc64nvme_multiply(row[255], step);
+        step = kernels::active().crc64nvme_multiply(powers[k][entries - 1], step);
     }
     return powers;
 }
@@ -31,9 +36,12 @@ Powers make_powers() {
 std::uint64_t times_zero_bytes(std::uint64_t residue, std::uint64_t length) {
     static const Powers kPowers = make_powers();
     if (residue == 0) return 0;
-    for (std::size_t k = 0; length != 0; ++k, length >>= 8) {
-        const std::size_t b = length & 0xFF;
-        if (b != 0) residue = kernels::active().crc64nvme_multiply(residue, kPowers[k][b]);
+    unsigned bits = kFirstBits;
+    for (std::size_t k = 0; length != 0; ++k) {
+        const std::size_t digit = length & ((1u << bits) - 1);
+        if (digit != 0) residue = kernels::active().crc64nvme_multiply(residue, kPowers[k][digit]);
+        length >>= bits;
+        bits = kBits;
     }
     return residue;
 }

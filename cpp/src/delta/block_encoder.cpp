@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t kPageLines = kPageBytes / kLineBytes;
 // Slack behind scratch buffers into which whole lines are stored and then partly kept.
 constexpr std::size_t kSlackBytes = kLineBytes;
+// Runs of changed lines in a page up to which the zeros between them are skipped one by one.
+constexpr std::size_t kDigestRunsMax = 3;
 // Lines of a block that decide which form compresses best.
 constexpr std::size_t kSampleLines = 1024;
 
@@ -129,15 +131,41 @@ void BlockEncoder::for_each_line_run(Visit&& visit) const {
     }
 }
 
-void BlockEncoder::update_digest(std::uint64_t block_offset, std::size_t block_length) {
-    const std::uint64_t block_end = block_offset + block_length;
-    for_each_line_run([&](std::size_t first, std::size_t count, std::size_t packed) {
-        const std::uint64_t at = block_offset + first * kLineBytes;
-        const std::uint64_t length = std::min<std::uint64_t>(count * kLineBytes, block_end - at);
-        change_.skip_zeros(at - change_end_);
-        change_.update({packed_.data() + packed * kLineBytes, static_cast<std::size_t>(length)});
-        change_end_ = at + length;
+// The XOR of a page whose lines `mask` changed enters the digest.
+void BlockEncoder::digest_page(std::uint64_t offset, std::size_t length, std::uint64_t mask,
+                               const std::byte* packed) {
+    const std::size_t runs = static_cast<std::size_t>(std::popcount(mask & ~(mask << 1)));
+    if (runs <= kDigestRunsMax) {
+        for_each_run(mask, [&](unsigned first, unsigned count) {
+            const std::size_t at = first * kLineBytes;
+            const std::size_t bytes = std::min(count * kLineBytes, length - at);
+            change_.skip_zeros(offset + at - change_end_);
+            change_.update({packed, bytes});
+            change_end_ = offset + at + bytes;
+            packed += count * kLineBytes;
+        });
+        return;
+    }
+    // Skipping zeros costs as much as reading a few hundred bytes of them.
+    std::array<std::byte, kPageBytes> page{};
+    for_each_run(mask, [&](unsigned first, unsigned count) {
+        std::memcpy(page.data() + first * kLineBytes, packed, count * kLineBytes);
+        packed += count * kLineBytes;
     });
+    change_.skip_zeros(offset - change_end_);
+    change_.update({page.data(), length});
+    change_end_ = offset + length;
+}
+
+void BlockEncoder::update_digest(std::uint64_t block_offset, std::size_t block_length) {
+    const std::byte* packed = packed_.data();
+    for (std::size_t page = 0; page < pages_; ++page) {
+        const std::uint64_t mask = line_masks_[page];
+        if (mask == 0) continue;
+        const std::size_t at = page * kPageBytes;
+        digest_page(block_offset + at, std::min(kPageBytes, block_length - at), mask, packed);
+        packed += static_cast<std::size_t>(std::popcount(mask)) * kLineBytes;
+    }
 }
 
 BlockEncoder::Estimate BlockEncoder::estimate(std::size_t changed) {

@@ -53,6 +53,8 @@ class BlockEncoder {
     // before or, when updated, what it holds now.
     void append(std::span<const std::byte> previous, bool updated, std::size_t changed, Bytes& out);
     void update_digest(std::uint64_t block_offset, std::size_t block_length);
+    void digest_page(std::uint64_t offset, std::size_t length, std::uint64_t mask,
+                     const std::byte* packed);
     [[nodiscard]] Estimate estimate(std::size_t changed);
     [[nodiscard]] bool is_fill(std::span<const std::byte> previous, bool updated,
                                std::size_t changed);

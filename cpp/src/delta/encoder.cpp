@@ -32,6 +32,15 @@ struct Encoder::Impl {
         header.block_bytes = static_cast<std::uint32_t>(options.block_bytes);
         write_header(header, out);
         digest = header.result_digest;
+        delta_bytes = out.size();
+        return out;
+    }
+
+    // Room for a delta like the last one: growing step by step would copy it several times.
+    [[nodiscard]] Bytes start() const {
+        Bytes out;
+        out.reserve(kHeaderBytes + delta_bytes + delta_bytes / 8);
+        out.resize(kHeaderBytes);
         return out;
     }
 
@@ -39,6 +48,7 @@ struct Encoder::Impl {
     BlockEncoder blocks;
     os::Pages previous;
     std::uint64_t digest = 0;
+    std::size_t delta_bytes = 0;  // length of the last delta
     std::vector<std::pair<std::uint64_t, std::size_t>> layout;  // offset and length of the parts
     std::vector<std::byte> scratch;                             // one block
 };
@@ -123,7 +133,7 @@ Bytes Encoder::encode(std::span<const Part> parts) {
     }
     const std::span<std::byte> state = impl_->previous.bytes();
     impl_->blocks.restart();
-    Bytes out(kHeaderBytes);
+    Bytes out = impl_->start();
     std::size_t first = 0;
     for (std::size_t at = 0; at < state.size(); at += impl_->options.block_bytes) {
         const auto then = state.subspan(at, impl_->block_length(at));
@@ -157,7 +167,7 @@ Bytes Encoder::encode_file(int fd) {
     }
     impl_->blocks.restart();
     impl_->scratch.resize(impl_->options.block_bytes);
-    Bytes out(kHeaderBytes);
+    Bytes out = impl_->start();
     // Until the file is known to have stood still, the previous copy must stay what replicas hold:
     // it is brought up to date from the delta afterwards.
     for (std::size_t at = 0; at < state.size(); at += impl_->options.block_bytes) {

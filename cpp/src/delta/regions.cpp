@@ -42,6 +42,33 @@ constexpr std::size_t kBatchLines = kBatchPages * kernels::kPageLines;
 
 }  // namespace
 
+std::uint64_t update(std::span<std::byte> previous, std::span<const std::byte> current) {
+    if (current.size() != previous.size()) {
+        throw std::invalid_argument("update: previous and current must have equal lengths, not " +
+                                    std::to_string(previous.size()) + " and " +
+                                    std::to_string(current.size()) + " bytes");
+    }
+    std::array<std::uint64_t, kBatchPages> line_masks;
+    std::vector<std::uint8_t> packed(kBatchLines * kernels::kLineBytes);
+    std::uint8_t* const then = as_u8(previous.data());
+    const std::uint8_t* const now = as_u8(current.data());
+    const std::size_t whole = current.size() / kernels::kLineBytes;
+    std::uint64_t changed = 0;
+    for (std::size_t line = 0; line < whole; line += kBatchLines) {
+        const std::size_t at = line * kernels::kLineBytes;
+        changed += kernels::active().scan_update(now + at, then + at,
+                                                 std::min(kBatchLines, whole - line),
+                                                 line_masks.data(), packed.data());
+    }
+    const std::size_t tail = current.size() - whole * kernels::kLineBytes;
+    const std::size_t at = whole * kernels::kLineBytes;
+    if (tail != 0 && std::memcmp(then + at, now + at, tail) != 0) {
+        std::memcpy(then + at, now + at, tail);
+        ++changed;
+    }
+    return changed;
+}
+
 std::vector<Region> changed_regions(std::span<const std::byte> current,
                                     std::span<const std::byte> previous,
                                     std::uint64_t merge_gap) {

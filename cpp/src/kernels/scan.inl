@@ -4,21 +4,38 @@ inline unsigned trailing_zeros(std::uint64_t mask) {
     return static_cast<unsigned>(__builtin_ctzll(mask));
 }
 
-// Far enough ahead to hide memory latency behind one page of work, near enough to stay in L1.
-constexpr std::size_t kPrefetchBytes = 2 * kPageBytes;
+// Hardware prefetchers stop at the end of a page. Asking for the first lines of the next page while
+// this one is compared gets them going again; more than this many only costs instructions.
+constexpr std::size_t kPrefetchLines = 16;
+constexpr std::size_t kGroupLines = 8;
 
-// One bit for each of `lines` (at most 64) lines that differ.
-template <bool kPrefetch>
-inline std::uint64_t page_mask(const std::uint8_t* current, const std::uint8_t* previous,
-                               std::size_t lines) {
+// One bit for each of the 64 lines of a page that differ.
+inline std::uint64_t page_mask(const std::uint8_t* current, const std::uint8_t* previous) {
+    std::uint64_t mask = 0;
+    for (std::size_t group = 0; group < kPageLines; group += kGroupLines) {
+        // Most lines are equal: one test for several of them, so that more loads are in flight.
+        vec::Vec differences[kGroupLines];
+        vec::Vec any{};
+        for (std::size_t i = 0; i < kGroupLines; ++i) {
+            const std::size_t at = (group + i) * kLineBytes;
+            differences[i] = vec::line_difference(current + at, previous + at);
+            any = vec::bit_or(any, differences[i]);
+        }
+        if (__builtin_expect(vec::is_zero(any), 1)) continue;
+        for (std::size_t i = 0; i < kGroupLines; ++i) {
+            mask |= static_cast<std::uint64_t>(!vec::is_zero(differences[i])) << (group + i);
+        }
+    }
+    return mask;
+}
+
+inline std::uint64_t partial_page_mask(const std::uint8_t* current, const std::uint8_t* previous,
+                                       std::size_t lines) {
     std::uint64_t mask = 0;
     for (std::size_t i = 0; i < lines; ++i) {
         const std::size_t at = i * kLineBytes;
-        if constexpr (kPrefetch) {
-            __builtin_prefetch(current + at + kPrefetchBytes);
-            __builtin_prefetch(previous + at + kPrefetchBytes);
-        }
-        mask |= static_cast<std::uint64_t>(vec::line_differs(current + at, previous + at)) << i;
+        const vec::Vec difference = vec::line_difference(current + at, previous + at);
+        mask |= static_cast<std::uint64_t>(!vec::is_zero(difference)) << i;
     }
     return mask;
 }
@@ -31,14 +48,14 @@ inline std::size_t scan_lines(const std::uint8_t* current, Previous* previous, s
         const std::uint8_t* const now = current + first * kLineBytes;
         Previous* const then = previous + first * kLineBytes;
         const std::size_t count = lines - first < kPageLines ? lines - first : kPageLines;
-        // A constant trip count lets the compiler unroll the page; prefetching stops where it
-        // would run past the buffers.
-        std::uint64_t mask;
-        if (lines - first >= kPageLines + kPrefetchBytes / kLineBytes) {
-            mask = page_mask<true>(now, then, kPageLines);
-        } else {
-            mask = page_mask<false>(now, then, count);
+        if (lines - first >= kPageLines + kPrefetchLines) {
+            for (std::size_t i = 0; i < kPrefetchLines; ++i) {
+                __builtin_prefetch(now + kPageBytes + i * kLineBytes, 0, 2);
+                __builtin_prefetch(then + kPageBytes + i * kLineBytes, 0, 2);
+            }
         }
+        const std::uint64_t mask =
+            count == kPageLines ? page_mask(now, then) : partial_page_mask(now, then, count);
         masks[first / kPageLines] = mask;
         // Walking the set bits of a page's mask mispredicts once a page, not once a changed line.
         for (std::uint64_t rest = mask; rest != 0; rest &= rest - 1) {

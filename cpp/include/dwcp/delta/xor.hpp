@@ -15,6 +15,11 @@ namespace dwcp::delta {
 void xor_bytes(std::span<std::byte> out, std::span<const std::byte> a,
                std::span<const std::byte> b);
 
+// Makes `previous` equal to `current` by writing only the lines of 64 bytes that differ, in the
+// pass that compares; returns how many did. Throws std::invalid_argument when the lengths differ.
+// The caller keeps other threads away from `previous`.
+std::uint64_t update(std::span<std::byte> previous, std::span<const std::byte> current);
+
 // A range of bytes of a state.
 struct Region {
     std::uint64_t offset;

@@ -29,10 +29,12 @@ inline void stream(std::uint8_t* p, Vec v) {
 inline void fence() { _mm_sfence(); }
 inline Vec bit_xor(Vec a, Vec b) { return _mm256_xor_si256(a, b); }
 
-inline bool line_differs(const std::uint8_t* a, const std::uint8_t* b) {
-    const Vec any =
-        _mm256_or_si256(bit_xor(load(a), load(b)), bit_xor(load(a + 32), load(b + 32)));
-    return _mm256_testz_si256(any, any) == 0;
+inline Vec bit_or(Vec a, Vec b) { return _mm256_or_si256(a, b); }
+inline bool is_zero(Vec v) { return _mm256_testz_si256(v, v) != 0; }
+
+// Not zero where two lines differ anywhere.
+inline Vec line_difference(const std::uint8_t* a, const std::uint8_t* b) {
+    return bit_or(bit_xor(load(a), load(b)), bit_xor(load(a + 32), load(b + 32)));
 }
 
 inline std::uint64_t nonzero_mask(const std::uint8_t* line) {

@@ -26,8 +26,12 @@ inline void stream(std::uint8_t* p, Vec v) {
 inline void fence() { _mm_sfence(); }
 inline Vec bit_xor(Vec a, Vec b) { return _mm512_xor_si512(a, b); }
 
-inline bool line_differs(const std::uint8_t* a, const std::uint8_t* b) {
-    return _mm512_cmpneq_epi64_mask(load(a), load(b)) != 0;
+inline Vec bit_or(Vec a, Vec b) { return _mm512_or_si512(a, b); }
+inline bool is_zero(Vec v) { return _mm512_test_epi64_mask(v, v) == 0; }
+
+// Not zero where two lines differ anywhere.
+inline Vec line_difference(const std::uint8_t* a, const std::uint8_t* b) {
+    return bit_xor(load(a), load(b));
 }
 
 inline std::uint64_t nonzero_mask(const std::uint8_t* line) {

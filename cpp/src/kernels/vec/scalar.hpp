@@ -26,10 +26,14 @@ inline void stream(std::uint8_t* p, Vec v) { store(p, v); }
 inline void fence() {}
 inline Vec bit_xor(Vec a, Vec b) { return a ^ b; }
 
-inline bool line_differs(const std::uint8_t* a, const std::uint8_t* b) {
-    std::uint64_t difference = 0;
+inline Vec bit_or(Vec a, Vec b) { return a | b; }
+inline bool is_zero(Vec v) { return v == 0; }
+
+// Not zero where two lines differ anywhere.
+inline Vec line_difference(const std::uint8_t* a, const std::uint8_t* b) {
+    Vec difference = 0;
     for (std::size_t i = 0; i < 64; i += 8) difference |= load(a + i) ^ load(b + i);
-    return difference != 0;
+    return difference;
 }
 
 inline std::uint64_t nonzero_mask(const std::uint8_t* line) {

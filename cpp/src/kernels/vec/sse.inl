@@ -18,13 +18,18 @@ inline void stream(std::uint8_t* p, Vec v) { _mm_stream_si128(reinterpret_cast<_
 inline void fence() { _mm_sfence(); }
 inline Vec bit_xor(Vec a, Vec b) { return _mm_xor_si128(a, b); }
 
-inline bool line_differs(const std::uint8_t* a, const std::uint8_t* b) {
+inline Vec bit_or(Vec a, Vec b) { return _mm_or_si128(a, b); }
+inline bool is_zero(Vec v) {
+    return _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_setzero_si128())) == 0xFFFF;
+}
+
+// Not zero where two lines differ anywhere.
+inline Vec line_difference(const std::uint8_t* a, const std::uint8_t* b) {
     const Vec d0 = bit_xor(load(a), load(b));
     const Vec d1 = bit_xor(load(a + 16), load(b + 16));
     const Vec d2 = bit_xor(load(a + 32), load(b + 32));
     const Vec d3 = bit_xor(load(a + 48), load(b + 48));
-    const Vec any = _mm_or_si128(_mm_or_si128(d0, d1), _mm_or_si128(d2, d3));
-    return _mm_movemask_epi8(_mm_cmpeq_epi8(any, _mm_setzero_si128())) != 0xFFFF;
+    return bit_or(bit_or(d0, d1), bit_or(d2, d3));
 }
 
 inline std::uint64_t nonzero_mask(const std::uint8_t* line) {
