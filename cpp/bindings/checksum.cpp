@@ -15,7 +15,7 @@ void init_checksum(nb::module_& module) {
                                [&] { return checksum::crc32c(buffer.bytes(), value); });
         },
         nb::arg("data"), nb::arg("value") = 0,
-        nb::sig("def crc32c(data: collections.abc.Buffer, value: int = 0, /) -> int"),
+        nb::sig("def crc32c(data: dwcp.typing.BufferLike, value: int = 0, /) -> int"),
         "CRC-32C (Castagnoli, RFC 3720) of data.\n\n"
         "value is the checksum of what came before: crc32c(b, crc32c(a)) == crc32c(a + b).\n"
         "The GIL is released for long data. Raises TypeError or BufferError unless data is a\n"
@@ -28,7 +28,7 @@ void init_checksum(nb::module_& module) {
                                [&] { return checksum::crc64nvme(buffer.bytes(), value); });
         },
         nb::arg("data"), nb::arg("value") = 0,
-        nb::sig("def crc64nvme(data: collections.abc.Buffer, value: int = 0, /) -> int"),
+        nb::sig("def crc64nvme(data: dwcp.typing.BufferLike, value: int = 0, /) -> int"),
         "CRC-64/NVME (NVM Express Base Specification, 64-bit guard) of data: the digest of\n"
         "states and deltas.\n\n"
         "value is the checksum of what came before. The GIL is released for long data.\n"
@@ -45,7 +45,7 @@ void init_checksum(nb::module_& module) {
                                [&] { return checksum::xxh3_64(buffer.bytes(), seed); });
         },
         nb::arg("data"), nb::arg("seed") = 0,
-        nb::sig("def xxh3_64(data: collections.abc.Buffer, seed: int = 0) -> int"),
+        nb::sig("def xxh3_64(data: dwcp.typing.BufferLike, seed: int = 0) -> int"),
         "XXH3, 64 bits, of data (libxxhash).\n\n"
         "The GIL is released for long data. Raises TypeError or BufferError unless data is a\n"
         "C-contiguous buffer.");

@@ -123,8 +123,8 @@ void init_delta(nb::module_& module) {
     using namespace nb::literals;
 
     module.def("xor", &xor_buffers, nb::arg("a"), nb::arg("b"), nb::arg("out") = nb::none(),
-               nb::sig("def xor(a: collections.abc.Buffer, b: collections.abc.Buffer, "
-                       "out: collections.abc.Buffer | None = None) -> typing.Any"),
+               nb::sig("def xor(a: dwcp.typing.BufferLike, b: dwcp.typing.BufferLike, "
+                       "out: dwcp.typing.BufferLike | None = None) -> typing.Any"),
                "XOR of two buffers of equal length.\n\n"
                "Returns out when it is given, a writable buffer of the same length that may be a or\n"
                "b, and new bytes otherwise. The GIL is released for long buffers.\n"
@@ -141,7 +141,7 @@ void init_delta(nb::module_& module) {
             });
         },
         nb::arg("previous"), nb::arg("current"),
-        nb::sig("def update(previous: collections.abc.Buffer, current: collections.abc.Buffer) "
+        nb::sig("def update(previous: dwcp.typing.BufferLike, current: dwcp.typing.BufferLike) "
                 "-> int"),
         "Make previous equal to current by writing only the lines of 64 bytes that differ.\n\n"
         "Returns how many lines did. previous is a writable buffer of the same length. The GIL is\n"
@@ -157,8 +157,8 @@ void init_delta(nb::module_& module) {
             return to_array(std::move(regions));
         },
         nb::arg("current"), nb::arg("previous"), nb::arg("merge_gap") = 4,
-        nb::sig("def changed_regions(current: collections.abc.Buffer, "
-                "previous: collections.abc.Buffer, merge_gap: int = 4) "
+        nb::sig("def changed_regions(current: dwcp.typing.BufferLike, "
+                "previous: dwcp.typing.BufferLike, merge_gap: int = 4) "
                 "-> numpy.typing.NDArray[numpy.uint64]"),
         "Ranges of bytes in which two buffers of equal length differ.\n\n"
         "Returns an array of shape (n, 2): offset and length in bytes, ascending, disjoint. Ranges\n"
@@ -184,8 +184,8 @@ void init_delta(nb::module_& module) {
         nb::arg("current"), nb::arg("previous") = nb::none(), nb::kw_only(), "codec"_a = "none",
         "level"_a = nb::none(), "mode"_a = "auto", "block_size"_a = delta::kBlockBytesDefault,
         "base_digest"_a = nb::none(),
-        nb::sig("def encode(current: collections.abc.Buffer, "
-                "previous: collections.abc.Buffer | None = None, *, codec: str = 'none', "
+        nb::sig("def encode(current: dwcp.typing.BufferLike, "
+                "previous: dwcp.typing.BufferLike | None = None, *, codec: str = 'none', "
                 "level: int | None = None, mode: str = 'auto', block_size: int = 1048576, "
                 "base_digest: int | None = None) -> bytes"),
         "Delta that turns previous into current; previous=None is an all-zero state.\n\n"
@@ -204,7 +204,7 @@ void init_delta(nb::module_& module) {
             return delta::apply(delta.bytes(), target.writable_bytes(), base_digest);
         },
         nb::arg("delta"), nb::arg("state"), nb::kw_only(), "base_digest"_a = nb::none(),
-        nb::sig("def apply(delta: collections.abc.Buffer, state: collections.abc.Buffer, *, "
+        nb::sig("def apply(delta: dwcp.typing.BufferLike, state: dwcp.typing.BufferLike, *, "
                 "base_digest: int | None = None) -> int"),
         "Apply a delta to a writable buffer in place and return the digest of the new state.\n\n"
         "Everything is verified before the first byte is written: the checksums of the delta, that\n"
@@ -216,9 +216,9 @@ void init_delta(nb::module_& module) {
         "is then as it was.");
     module.def("decode", &decode, nb::arg("delta"), nb::arg("previous") = nb::none(),
                nb::arg("out") = nb::none(), nb::kw_only(), "base_digest"_a = nb::none(),
-               nb::sig("def decode(delta: collections.abc.Buffer, "
-                       "previous: collections.abc.Buffer | None = None, "
-                       "out: collections.abc.Buffer | None = None, *, "
+               nb::sig("def decode(delta: dwcp.typing.BufferLike, "
+                       "previous: dwcp.typing.BufferLike | None = None, "
+                       "out: dwcp.typing.BufferLike | None = None, *, "
                        "base_digest: int | None = None) -> typing.Any"),
                "The state that a delta makes of previous (None: of zeros), as bytes or in out.\n\n"
                "out is a writable buffer that does not overlap previous; it is untouched unless all\n"
@@ -232,7 +232,7 @@ void init_delta(nb::module_& module) {
             return delta::inspect(delta.bytes());
         },
         nb::arg("delta"),
-        nb::sig("def inspect(delta: collections.abc.Buffer) -> Inspection"),
+        nb::sig("def inspect(delta: dwcp.typing.BufferLike) -> Inspection"),
         "What is in a delta. Raises CorruptDelta or Unsupported.");
     module.def(
         "regions",
@@ -246,7 +246,7 @@ void init_delta(nb::module_& module) {
             return to_array(std::move(regions));
         },
         nb::arg("delta"), nb::arg("merge_gap") = 0,
-        nb::sig("def regions(delta: collections.abc.Buffer, merge_gap: int = 0) "
+        nb::sig("def regions(delta: dwcp.typing.BufferLike, merge_gap: int = 0) "
                 "-> numpy.typing.NDArray[numpy.uint64]"),
         "Ranges of bytes of the state that applying a delta may write.\n\n"
         "Returns an array of shape (n, 2): offset and length in bytes, ascending, disjoint. Ranges\n"
@@ -270,8 +270,8 @@ void init_delta(nb::module_& module) {
         },
         nb::arg("deltas"), nb::arg("state"), nb::kw_only(), "codec"_a = "none",
         "level"_a = nb::none(),
-        nb::sig("def compose(deltas: collections.abc.Sequence[collections.abc.Buffer], "
-                "state: collections.abc.Buffer, *, codec: str = 'none', "
+        nb::sig("def compose(deltas: collections.abc.Sequence[dwcp.typing.BufferLike], "
+                "state: dwcp.typing.BufferLike, *, codec: str = 'none', "
                 "level: int | None = None) -> bytes"),
         "One delta with the effect of several that follow each other.\n\n"
         "state is what the last of them yields: values are taken from it, so that what was\n"

@@ -191,8 +191,8 @@ void init_encoder(nb::module_& module) {
             nb::arg("initial"), nb::kw_only(), "offsets"_a = nb::none(), "codec"_a = "none",
             "level"_a = nb::none(), "mode"_a = "auto",
             "block_size"_a = delta::kBlockBytesDefault,
-            nb::sig("def __init__(self, initial: collections.abc.Buffer | "
-                    "collections.abc.Sequence[collections.abc.Buffer], *, "
+            nb::sig("def __init__(self, initial: dwcp.typing.BufferLike | "
+                    "collections.abc.Sequence[dwcp.typing.BufferLike], *, "
                     "offsets: collections.abc.Sequence[int] | None = None, codec: str = 'none', "
                     "level: int | None = None, mode: str = 'auto', "
                     "block_size: int = 1048576) -> None"),
@@ -213,8 +213,8 @@ void init_encoder(nb::module_& module) {
             "Take the initial state from a file descriptor (regular file, memory file or block\n"
             "device) by pread(2). Raises SourceChanged when it changes meanwhile, OSError.")
         .def("encode", &LockedEncoder::encode, nb::arg("current"),
-             nb::sig("def encode(self, current: collections.abc.Buffer | "
-                     "collections.abc.Sequence[collections.abc.Buffer]) -> bytes"),
+             nb::sig("def encode(self, current: dwcp.typing.BufferLike | "
+                     "collections.abc.Sequence[dwcp.typing.BufferLike]) -> bytes"),
              "Delta from the last encoded state to current, which is laid out like the initial one.\n\n"
              "Bytes of current that another thread changes meanwhile are taken once, before or after\n"
              "the change; delta and copy agree. Raises ValueError when lengths differ.")
@@ -260,11 +260,11 @@ void init_encoder(nb::module_& module) {
                               "serialised; the GIL is released.")
         .def(nb::init<nb::handle, std::optional<std::uint64_t>>(), nb::arg("state"),
              nb::arg("digest") = nb::none(),
-             nb::sig("def __init__(self, state: collections.abc.Buffer, "
+             nb::sig("def __init__(self, state: dwcp.typing.BufferLike, "
                      "digest: int | None = None) -> None"),
              "state is a writable buffer, digest its crc64nvme where that is known.")
         .def("apply", &LockedDecoder::apply, nb::arg("delta"),
-             nb::sig("def apply(self, delta: collections.abc.Buffer) -> int"),
+             nb::sig("def apply(self, delta: dwcp.typing.BufferLike) -> int"),
              "Apply a delta in place and return the new digest; raises as dwcp.delta.apply does.")
         .def("verify", &LockedDecoder::verify,
              "Recompute the digest in full; whether the state is what the decoder holds it for.")

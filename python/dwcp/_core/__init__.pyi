@@ -1,0 +1,8 @@
+"""The compiled core of dwcp. Use the modules dwcp.<topic> instead."""
+
+from dwcp._core import (
+    checksum as checksum,
+    delta as delta,
+    isa as isa,
+    machine as machine
+)
