@@ -1,7 +1,7 @@
 // What this processor, or the emulated one, gets. Built and run by ci/matrix.
 //
 //   dwcp_probe                 prints the active instruction set
-//   dwcp_probe --wrongly TIER  runs the kernels of TIER without asking whether the processor has it,
+//   dwcp_probe --wrongly TIER  runs the kernels of TIER even if the processor does not have it,
 //                              as a mistaken dispatch would
 #include <array>
 #include <cstdint>
