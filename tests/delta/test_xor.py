@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dwcp import delta
+
+
+def pair(length: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(length * 7 + seed)
+    return (
+        rng.integers(0, 256, length, dtype=np.uint8),
+        rng.integers(0, 256, length, dtype=np.uint8),
+    )
+
+
+def test_every_short_length_agrees_with_numpy(tier: str) -> None:
+    for length in range(301):
+        a, b = pair(length)
+        assert delta.xor(a, b) == (a ^ b).tobytes()
+
+
+def test_every_alignment_writes_exactly_its_range(tier: str) -> None:
+    a, b = pair(700)
+    for offset in range(0, 65):
+        for length in (0, 1, 15, 16, 17, 63, 64, 65, 255, 256, 300, 517):
+            out = np.full(700, 0xEE, dtype=np.uint8)
+            end = offset + length
+            shifted = b[offset // 2 : offset // 2 + length]
+            delta.xor(a[offset:end], shifted, out[offset:end])
+            expected = np.full(700, 0xEE, dtype=np.uint8)
+            expected[offset:end] = a[offset:end] ^ shifted
+            assert (out == expected).all()
+
+
+def test_out_may_be_either_input(tier: str) -> None:
+    for length in [*range(0, 130), 1000, 4097]:
+        a, b = pair(length)
+        expected = a ^ b
+        in_a = a.copy()
+        assert delta.xor(in_a, b, in_a) is in_a
+        assert (in_a == expected).all()
+        in_b = b.copy()
+        delta.xor(a, in_b, in_b)
+        assert (in_b == expected).all()
+        same = a.copy()
+        delta.xor(same, same, same)
+        assert not same.any()
+
+
+def test_buffers_beyond_the_cache_at_odd_addresses(tier: str) -> None:
+    length = (48 << 20) + 13
+    a = np.arange(length + 64, dtype=np.uint32).view(np.uint8)[3 : length + 3]
+    b = np.full(length, 0x5A, dtype=np.uint8)
+    out = np.zeros(length + 64, dtype=np.uint8)
+    delta.xor(a, b, out[5 : length + 5])
+    assert (out[5 : length + 5] == a ^ b).all()
+    assert not out[:5].any()
+    assert not out[length + 5 :].any()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(data=st.binary(max_size=3000), key=st.integers(0, 255), shift=st.integers(0, 63))
+def test_xor_twice_gives_the_input_back(tier: str, data: bytes, key: int, shift: int) -> None:
+    padded = bytes(shift) + data
+    view = memoryview(padded)[shift:]
+    other = bytes([key]) * len(data)
+    assert delta.xor(delta.xor(view, other), other) == data
+
+
+def test_no_access_outside_the_buffers(tier: str, guarded_page: memoryview) -> None:
+    size = len(guarded_page)
+    for length in [*range(1, 130), 255, 256, 257, size]:
+        for part in (guarded_page[:length], guarded_page[size - length :]):
+            delta.xor(bytes(length), bytes([1]) * length, part)
+            assert bytes(part) == bytes([1]) * length
+            delta.xor(part, part, part)
+            part.release()
+
+
+def test_unequal_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match="equal lengths, not 3 and 4"):
+        delta.xor(b"abc", b"abcd")
+    with pytest.raises(ValueError, match="equal lengths"):
+        delta.xor(b"abc", b"abc", bytearray(4))
+
+
+def test_partial_overlap_is_refused_and_nothing_is_written() -> None:
+    area = np.arange(200, dtype=np.uint8)
+    before = area.copy()
+    with pytest.raises(ValueError, match="out must be a or b exactly, or overlap neither"):
+        delta.xor(area[:100], np.zeros(100, dtype=np.uint8), area[1:101])
+    assert (area == before).all()
+
+
+def test_wrong_buffers_are_refused_by_name() -> None:
+    with pytest.raises(BufferError, match="out must be a writable"):
+        delta.xor(b"abc", b"abc", b"abc")
+    with pytest.raises(BufferError, match="a must be a C-contiguous"):
+        delta.xor(np.zeros((4, 4))[:, ::2], bytes(64))
+    with pytest.raises(TypeError, match="b must support the buffer protocol"):
+        delta.xor(b"abc", "abc")  # type: ignore[call-overload]
