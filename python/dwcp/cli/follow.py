@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .exits import guarded
+from .exits import CommandError, guarded
 from .options import (
     JsonOption,
     TokenFileOption,
@@ -16,6 +17,24 @@ from .options import (
     client_context,
     read_token,
 )
+from .output import Reporter, digest
+
+
+class _Session:
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def updated(self, update: Any) -> None:
+        if update.kind == "keyframe":
+            self._reporter.event("keyframe", None)
+        self._reporter.event(
+            "applied",
+            None,
+            sequence=update.sequence,
+            wire_bytes=update.wire_bytes,
+            seconds=update.seconds,
+            digest=digest(update.digest),
+        )
 
 
 @guarded
@@ -65,6 +84,25 @@ def follow(
     COPY is a complete state whenever it exists. Started again after a crash, the replica resumes
     by what has changed since. A lost publisher is tried again until it is back.
     """
+    from dwcp.replica import Replica
+
     check_address(address, "HOST:PORT")
-    read_token(token, token_file)
-    client_context(tls_ca, tls)
+    secret = read_token(token, token_file)
+    context = client_context(tls_ca, tls)
+    with Reporter(as_json) as reporter:
+        session = _Session(reporter)
+        replica = Replica(
+            address, path=copy, token=secret, ssl_context=context, on_update=session.updated
+        )
+        try:
+            if not replica.wait(timeout=timeout):
+                raise CommandError(f"no complete state within {timeout:g} seconds")
+            while not once:
+                time.sleep(3600)
+        finally:
+            replica.close()
+            reporter.event(
+                "stopped",
+                f"stopped at sequence {replica.sequence}",
+                sequence=replica.sequence,
+            )

@@ -148,7 +148,7 @@ class Scenario:
         OSError
             A system call failed, for instance because the disk is full.
         """
-        self._build()
+        self._build(batches * _TRANSACTIONS_PER_BATCH)
         # In reverse order of entering: the link is cut before its ends are closed.
         publisher = Publisher.from_file(self._source, codec=self._codec)
         self._publisher = self._stack.enter_context(contextlib.closing(publisher))
@@ -170,9 +170,9 @@ class Scenario:
         self._result.rows_changed = self._workload.rows_changed
         return self._result
 
-    def _build(self) -> None:
+    def _build(self, transactions: int) -> None:
         started = time.perf_counter()
-        self._workload = workload.Workload(self._source, self._size_bytes)
+        self._workload = workload.Workload(self._source, self._size_bytes, transactions)
         self._stack.callback(self._workload.close)
         seconds = time.perf_counter() - started
         state_bytes = self._source.stat().st_size

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from .output import Reporter, duration, ratio, size
 from .scenario import LINK_BITS_PER_SECOND, Result, Transfers, checks_passed
+
+_NOTE = """\
+Bytes are the relay's count, both ways. Time is from the start of sending to
+the receiver's word: of a full copy, that it has all bytes; of a delta, from
+publish() until it is verified, applied and on disk.
+* calculated from the full copies above; all other lines were measured"""
 
 
 def _row(table: Table, name: str, part: Transfers, style: str | None = None) -> None:
@@ -35,23 +42,21 @@ def _transfers(result: Result) -> Table:
     table = Table(
         title=f"{size(result.state_bytes)} of SQLite over a link of "
         f"{LINK_BITS_PER_SECOND / 1e9:.0f} Gbit/s",
-        caption="Bytes: counted by the relay, both ways. Seconds: from the start of sending to the "
-        "receiver's word; for deltas that is publish() to acknowledged, verified and on disk.",
+        box=box.ROUNDED,
         title_justify="left",
-        caption_justify="left",
     )
     table.add_column("", no_wrap=True)
     for title in ("count", "bytes", "time", "bytes each", "time each"):
         table.add_column(title, justify="right", no_wrap=True)
-    _row(table, "full copy, sent for comparison", result.full)
-    _row(table, "keyframe, for the first state", result.keyframe)
-    _row(table, "deltas, one per batch", result.deltas, "bold green")
-    _row(table, "delta after SIGKILL, to resume", result.resumed)
+    _row(table, "full copy", result.full)
+    _row(table, "keyframe", result.keyframe)
+    _row(table, "delta", result.deltas, "bold green")
+    _row(table, "delta after SIGKILL", result.resumed)
     table.add_section()
     full = instead(result)
-    _row(table, "full copies instead, calculated", full, "dim")
+    _row(table, "copies for deltas*", full, "dim")
     table.add_row(
-        "deltas are smaller, faster by",
+        "deltas win by",
         "",
         ratio(full.wire_bytes, result.deltas.wire_bytes),
         ratio(full.seconds, result.deltas.seconds),
@@ -62,7 +67,11 @@ def _transfers(result: Result) -> Table:
 
 def _verification(result: Result) -> Table:
     count = len(result.verdicts)
-    table = Table(title=f"Replicas opened with SQLite: {count}", title_justify="left")
+    table = Table(
+        title=f"{count} states opened from the replica with SQLite",
+        box=box.ROUNDED,
+        title_justify="left",
+    )
     table.add_column("check against the source", no_wrap=True)
     table.add_column("passed", justify="right", no_wrap=True)
     for name, passed in checks_passed(result.verdicts):
@@ -91,6 +100,8 @@ def show(result: Result, seconds: float, reporter: Reporter) -> None:
     if not reporter.as_json:
         reporter.console.print()
         reporter.console.print(_transfers(result))
+        reporter.console.print(_NOTE, style="dim")
+        reporter.console.print()
         reporter.console.print(_verification(result))
         verdict = "[bold green]all checks passed[/]"
         if result.failures:

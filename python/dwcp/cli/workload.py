@@ -43,9 +43,8 @@ TABLES = ("accounts", "orders", "events")
 _ACCOUNTS_PER_MIB = 350
 _ORDERS_PER_MIB = 1150
 _EVENTS_PER_MIB = 2700
-# Pages that the import's staging table leaves free. Inserts take pages from there; a file that
-# grew would be a different state, which has to be sent in full.
-_STAGING_SHARE = 0.06
+# More than the pages that a transaction's inserts take.
+_SPARE_BYTES_PER_TRANSACTION = 8 << 10
 
 
 class Workload:
@@ -57,6 +56,10 @@ class Workload:
         Where the database is made.
     size_bytes
         Least size of the file.
+    transactions
+        How many transactions there will be. A staging table that is dropped after the import
+        leaves free pages for their inserts: a file that grew would be a different state, which has
+        to be sent in full.
 
     Raises
     ------
@@ -64,7 +67,7 @@ class Workload:
         SQLite could not write, for instance because the disk is full.
     """
 
-    def __init__(self, path: Path, size_bytes: int) -> None:
+    def __init__(self, path: Path, size_bytes: int, transactions: int) -> None:
         self.path = path
         self.transactions = 0
         self.rows_changed = 0
@@ -77,7 +80,7 @@ class Workload:
         # power cut would do to a temporary database does not matter, so nothing waits for the disk.
         for pragma in ("journal_mode = DELETE", "synchronous = OFF", "cache_size = -131072"):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
-        self._build(size_bytes)
+        self._build(size_bytes, transactions * _SPARE_BYTES_PER_TRANSACTION)
 
     def close(self) -> None:
         """Close the database."""
@@ -107,8 +110,9 @@ class Workload:
         text = f"{self._text(2)} {pick.getrandbits(256):064x}"
         return 1 + int(pick.random() * self._orders), pick.choice(_KINDS), text
 
-    def _build(self, size_bytes: int) -> None:
-        mib = size_bytes / (1 << 20)
+    def _build(self, size_bytes: int, spare_bytes: int) -> None:
+        filled_bytes = max(size_bytes - spare_bytes, size_bytes // 2)
+        mib = filled_bytes / (1 << 20)
         self._accounts = max(100, round(_ACCOUNTS_PER_MIB * mib))
         self._orders = max(300, round(_ORDERS_PER_MIB * mib))
         events = max(900, round(_EVENTS_PER_MIB * mib))
@@ -121,10 +125,10 @@ class Workload:
         run.executescript(_INDEXES)
         # A script is committed before it runs, and outside a transaction every row would be one.
         run.execute("BEGIN")
-        while self._size_bytes() < size_bytes * (1 - _STAGING_SHARE):
+        while self._size_bytes() < filled_bytes:
             self._insert_events(self._event() for _ in range(300))
         staging = 0
-        while self._size_bytes() < size_bytes or staging < size_bytes * _STAGING_SHARE:
+        while self._size_bytes() < size_bytes or staging < spare_bytes:
             lines = [(self._text(5),) for _ in range(200)]
             run.executemany("INSERT INTO staging VALUES (?)", lines)
             staging += sum(len(line) for (line,) in lines)
