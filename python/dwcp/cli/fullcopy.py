@@ -22,7 +22,7 @@ class FullCopy:
     Attributes
     ----------
     wire_bytes
-        Bytes that crossed the link.
+        Bytes that crossed the link, both ways.
     seconds
         From the first byte sent to the receiver's word that all have arrived.
     """
@@ -54,8 +54,7 @@ def send(path: Path, link: Link) -> FullCopy:
         host, port = listener.getsockname()[:2]
         receiver = threading.Thread(target=_receive, args=(listener, size_bytes), daemon=True)
         receiver.start()
-        # The receiver is beyond the link: what is sent crosses it upstream.
-        before = link.upstream.forwarded_bytes
+        before = link.forwarded_bytes
         address = link.forward((host, port))
         with socket.create_connection(address, timeout=_TIMEOUT_SECONDS) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -66,7 +65,7 @@ def send(path: Path, link: Link) -> FullCopy:
                     raise CommandError("the link broke while a full copy was sent")
                 seconds = time.perf_counter() - started
         receiver.join()
-    return FullCopy(link.upstream.forwarded_bytes - before, seconds)
+    return FullCopy(link.forwarded_bytes - before, seconds)
 
 
 def _receive(listener: socket.socket, size_bytes: int) -> None:

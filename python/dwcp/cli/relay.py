@@ -161,6 +161,11 @@ class Link:
         """Cut the link."""
         self.close()
 
+    @property
+    def forwarded_bytes(self) -> int:
+        """Bytes that have crossed since the link was made, both ways."""
+        return self.downstream.forwarded_bytes + self.upstream.forwarded_bytes
+
     def forward(self, address: tuple[str, int]) -> tuple[str, int]:
         """Listen on loopback and forward every connection to `address`.
 

@@ -199,21 +199,18 @@ class Scenario:
             seconds=sent.seconds,
         )
 
-    def _crossed(self) -> int:
-        return self._link.downstream.forwarded_bytes + self._link.upstream.forwarded_bytes
-
     def _follow(self) -> Follower:
         return self._stack.enter_context(Follower(self._address, self._copy))
 
     def _first(self) -> None:
         """Start the follower on an empty disk: it gets a keyframe."""
-        before = self._crossed()
+        before = self._link.forwarded_bytes
         started = time.perf_counter()
         self._follower = self._follow()
         # The time of a keyframe is the follower's own: starting Python is not part of it.
         event = self._follower.wait_applied(0, _TIMEOUT_SECONDS)
         self._wait_acknowledged(event["sequence"], started)
-        wire_bytes = self._crossed() - before
+        wire_bytes = self._link.forwarded_bytes - before
         self._result.keyframe.add(wire_bytes, event["seconds"])
         self._sequence = event["sequence"]
         verdict = self._check(self._sequence, self._fingerprint)
@@ -239,11 +236,11 @@ class Scenario:
         """One batch of transactions, published, acknowledged and checked."""
         rows_before = self._workload.rows_changed
         self._workload.batch(_TRANSACTIONS_PER_BATCH)
-        before = self._crossed()
+        before = self._link.forwarded_bytes
         started = time.perf_counter()
         published = self._publisher.publish()
         seconds = self._wait_acknowledged(published.sequence, started)
-        wire_bytes = self._crossed() - before
+        wire_bytes = self._link.forwarded_bytes - before
         self._result.deltas.add(wire_bytes, seconds)
         self._sequence = published.sequence
         self._fingerprint = verify.fingerprint(self._source, _HASHED_ALWAYS)
@@ -252,9 +249,11 @@ class Scenario:
         state_bytes = self._result.state_bytes
         self._reporter.event(
             "delta",
-            f"[bold]delta {published.sequence:<3}[/]  {self._workload.rows_changed - rows_before} "
-            f"rows  {percent(published.changed_bytes, state_bytes)} changed  {size(wire_bytes)}  "
-            f"{ratio(state_bytes, wire_bytes)}  {duration(seconds)}  {_mark(verdict)}",
+            f"[bold]delta {published.sequence:<4}[/] "
+            f"{self._workload.rows_changed - rows_before} rows, "
+            f"{percent(published.changed_bytes, state_bytes)} of the bytes changed"
+            f"{size(wire_bytes):>10}{ratio(state_bytes, wire_bytes):>8}{duration(seconds):>10}  "
+            f"{_mark(verdict)}",
             sequence=published.sequence,
             rows_changed=self._workload.rows_changed - rows_before,
             changed_bytes=published.changed_bytes,
@@ -294,8 +293,8 @@ class Scenario:
         verdict = self._check(self._sequence, self._fingerprint)
         self._reporter.event(
             "killed",
-            f"[bold red]SIGKILL[/]    the follower, after {size(self._result.cut_bytes)} of delta "
-            f"{published.sequence}; on disk is still state {self._sequence}  {_mark(verdict)}",
+            f"[bold red]SIGKILL[/]    after {size(self._result.cut_bytes)} of delta "
+            f"{published.sequence}; on disk is state {self._sequence}, whole  {_mark(verdict)}",
             sequence=published.sequence,
             on_disk=self._sequence,
             cut_bytes=self._result.cut_bytes,
@@ -310,11 +309,11 @@ class Scenario:
             self._workload.batch(_TRANSACTIONS_PER_BATCH)
             self._sequence = self._publisher.publish().sequence
             self._result.missed_states += 1
-        before = self._crossed()
+        before = self._link.forwarded_bytes
         self._follower = self._follow()
         event = self._follower.wait_applied(self._sequence, _TIMEOUT_SECONDS)
         self._wait_acknowledged(self._sequence, time.perf_counter())
-        wire_bytes = self._crossed() - before
+        wire_bytes = self._link.forwarded_bytes - before
         self._result.resumed.add(wire_bytes, event["seconds"])
         self._must_have_resumed()
         self._fingerprint = verify.fingerprint(self._source, workload.TABLES)
@@ -322,8 +321,8 @@ class Scenario:
         verdict = self._check(self._sequence, self._fingerprint)
         self._reporter.event(
             "resumed",
-            f"[bold green]resumed[/]    by one delta for {self._result.missed_states} states: "
-            f"{size(wire_bytes)}, no keyframe  {_mark(verdict)}",
+            f"[bold green]resumed[/]    {self._result.missed_states} missed states by one delta of "
+            f"{size(wire_bytes)}  {_mark(verdict)}",
             sequence=self._sequence,
             missed_states=self._result.missed_states,
             wire_bytes=wire_bytes,
@@ -343,7 +342,7 @@ class Scenario:
 
 
 def _mark(verdict: verify.Verdict) -> str:
-    return f"[green]✓[/] {verdict}" if verdict.good else f"[red]✗ {verdict}[/]"
+    return "[green]✓[/]" if verdict.good else f"[red]✗ {verdict}[/]"
 
 
 def _checks(verdict: verify.Verdict) -> dict[str, object]:

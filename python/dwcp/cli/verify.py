@@ -106,20 +106,25 @@ def check(copy: Path, sequence: int, source: Fingerprint) -> Verdict:
         Fingerprint of the source at that state; its tables are compared.
     """
     with open_snapshot(copy) as snapshot:
-        path = Path(f"/proc/self/fd/{snapshot.fileno()}")
-        try:
-            with contextlib.closing(_open(path)) as connection:
-                integrity = workload.integrity(connection)
-                found = _fingerprint(connection, path, source.tables)
-        except sqlite3.Error as error:
-            return Verdict(sequence, f"SQLite: {error}", False, False, False, tuple(source.tables))
+        return check_file(Path(f"/proc/self/fd/{snapshot.fileno()}"), sequence, source)
+
+
+def check_file(path: Path, sequence: int, source: Fingerprint) -> Verdict:
+    """Compare a database file with the source; parameters as of `check`."""
+    tables = tuple(source.tables)
+    try:
+        with contextlib.closing(_open(path)) as connection:
+            integrity = workload.integrity(connection)
+            found = _fingerprint(connection, path, tables)
+    except sqlite3.Error as error:
+        return Verdict(sequence, f"SQLite: {error}", False, False, False, tables)
     return Verdict(
         sequence=sequence,
         integrity=integrity,
         rows_equal=found.rows == source.rows,
         tables_equal=found.tables == source.tables,
         bytes_equal=found.sha256 == source.sha256,
-        tables=tuple(source.tables),
+        tables=tables,
     )
 
 
