@@ -27,16 +27,15 @@ void xor_bytes(std::span<std::byte> out, std::span<const std::byte> a,
                                     " and " + std::to_string(out.size()) + " bytes");
     }
     const bool in_place = out.data() == a.data() || out.data() == b.data();
-    const bool overlaps = overlap(out, a) || overlap(out, b);
     if ((out.data() != a.data() && overlap(out, a)) ||
         (out.data() != b.data() && overlap(out, b))) {
         throw std::invalid_argument("xor: out must be a or b exactly, or overlap neither");
     }
     const kernels::Table& kernels = kernels::active();
-    // Three buffers compete for the cache; beyond it an ordinary store first reads what it is
-    // about to overwrite.
-    const bool beyond_cache = out.size() > os::last_level_cache_bytes() / 3;
-    const auto kernel = beyond_cache && !in_place && !overlaps ? kernels.xor_bytes_streaming
+    // Once the three buffers fill half of the cache, an ordinary store costs a read of what it is
+    // about to overwrite more often than keeping the result in the cache is worth.
+    const bool beyond_cache = out.size() > os::last_level_cache_bytes() / 6;
+    const auto kernel = beyond_cache && !in_place ? kernels.xor_bytes_streaming
                                                                : kernels.xor_bytes;
     kernel(as_u8(out.data()), as_u8(a.data()), as_u8(b.data()), out.size());
 }

@@ -46,16 +46,22 @@ inline void xor_small(std::uint8_t* out, const std::uint8_t* a, const std::uint8
 #endif
 }
 
+constexpr std::size_t kAlignBytesMin = 1024;
+
 void xor_bytes(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::size_t size) {
     constexpr std::size_t kVec = sizeof(vec::Vec);
     if (size < kVec) {
         xor_small(out, a, b, size);
         return;
     }
-    // The last vector is read before anything is written and stored at the end: it may overlap
-    // what the loop wrote, with the same values.
+    // The first and the last vector are read before anything is written and stored at the end: they
+    // may overlap what the loop wrote, with the same values.
+    const vec::Vec first = vec::bit_xor(vec::load(a), vec::load(b));
     const vec::Vec last = vec::bit_xor(vec::load(a + size - kVec), vec::load(b + size - kVec));
-    std::size_t i = 0;
+    // A store that straddles two lines costs two: longer loops start where out is aligned.
+    std::size_t i = size < kAlignBytesMin
+                        ? kVec
+                        : kVec - reinterpret_cast<std::uintptr_t>(out) % kVec;
     for (; i + 4 * kVec <= size; i += 4 * kVec) {
         const vec::Vec v0 = vec::bit_xor(vec::load(a + i), vec::load(b + i));
         const vec::Vec v1 = vec::bit_xor(vec::load(a + i + kVec), vec::load(b + i + kVec));
@@ -69,6 +75,7 @@ void xor_bytes(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, 
     for (; i + kVec <= size; i += kVec) {
         vec::store(out + i, vec::bit_xor(vec::load(a + i), vec::load(b + i)));
     }
+    vec::store(out, first);
     vec::store(out + size - kVec, last);
 }
 

@@ -1,0 +1,203 @@
+"""XOR, scan, encode and apply, for each instruction set and size, beside their peers.
+
+Methods named time_<contestant> do the same work on the same data; time_dwcp is ours. asv times
+each by itself, ci/bench times them in turns and prints ratios of minima.
+"""
+
+import ctypes
+import subprocess
+import tempfile
+from pathlib import Path
+
+import lz4.frame
+import numpy as np
+import zstandard
+
+from dwcp import delta, isa
+
+from .states import MIB, random_state, sqlite_states, with_changed_lines
+
+TIERS = isa.available()
+_libc = ctypes.CDLL(None)
+_libc.memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+
+
+class _Forced:
+    """Runs each case on the instruction set that its first parameter names."""
+
+    _context = None
+
+    def force(self, tier: str) -> None:
+        self._context = isa.force(tier)
+        self._context.__enter__()
+
+    def teardown(self, *_: object) -> None:
+        if self._context is not None:
+            self._context.__exit__(None, None, None)
+
+
+class Xor(_Forced):
+    """XOR of two buffers into a third."""
+
+    params = (TIERS, [64, 1024, 16 << 10, 256 << 10, MIB, 8 * MIB, 64 * MIB])
+    param_names = ("tier", "size")
+
+    def setup(self, tier: str, size: int) -> None:
+        self.force(tier)
+        self.a, self.b = random_state(size), random_state(size)[::-1].copy()
+        self.out = np.empty_like(self.a)
+        self.bytes_a, self.bytes_b = self.a.tobytes(), self.b.tobytes()
+        self.bytes_out = bytearray(size)
+
+    def volume(self, tier: str, size: int) -> int:
+        return size
+
+    def time_dwcp(self, tier: str, size: int) -> None:
+        delta.xor(self.a, self.b, self.out)
+
+    def time_dwcp_bytes(self, tier: str, size: int) -> None:
+        delta.xor(self.bytes_a, self.bytes_b, self.bytes_out)
+
+    def time_numpy(self, tier: str, size: int) -> None:
+        np.bitwise_xor(self.a, self.b, out=self.out)
+
+
+class Scan(_Forced):
+    """Comparison of two states that brings the previous one up to date in the same pass.
+
+    memcmp reads the same two streams, of states that are equal, and so to their end: the ceiling.
+    """
+
+    params = (TIERS, [256 << 10, 256 * MIB], [0.0, 0.01, 0.1, 0.5])
+    param_names = ("tier", "size", "changed_lines")
+
+    def setup(self, tier: str, size: int, share: float) -> None:
+        self.force(tier)
+        first = random_state(size)
+        # Two pairs of each pair are needed: a pass leaves equal states behind.
+        self.states = [first, with_changed_lines(first, share)]
+        self.previous = first.copy()
+        self.same = first.copy()
+        self.turn = 0
+
+    def volume(self, tier: str, size: int, share: float) -> int:
+        return size
+
+    def time_dwcp(self, tier: str, size: int, share: float) -> None:
+        self.turn ^= 1
+        delta.update(self.previous, self.states[self.turn])
+
+    def time_memcmp(self, tier: str, size: int, share: float) -> None:
+        _libc.memcmp(self.states[0].ctypes.data, self.same.ctypes.data, size)
+
+
+class EncodeDatabase(_Forced):
+    """A SQLite database of 64 MB before and after 20 transactions."""
+
+    params = (TIERS,)
+    param_names = ("tier",)
+    timeout = 300
+
+    def setup(self, tier: str) -> None:
+        self.current, self.previous = sqlite_states()
+        self.force(tier)
+        self.zstd = zstandard.ZstdCompressor(level=3)
+        self.difference = np.empty_like(self.current)
+        self.encoder = delta.Encoder(self.previous)
+        self.turn = 0
+        self.folder = tempfile.TemporaryDirectory()
+        self.files = [Path(self.folder.name) / name for name in ("previous", "current")]
+        for path, state in zip(self.files, (self.previous, self.current), strict=True):
+            state.tofile(path)
+
+    def teardown(self, tier: str) -> None:
+        super().teardown()
+        self.folder.cleanup()
+
+    def volume(self, tier: str) -> int:
+        return len(self.current)
+
+    def time_dwcp(self, tier: str) -> None:
+        delta.encode(self.current, self.previous)
+
+    def time_dwcp_encoder(self, tier: str) -> None:
+        self.turn ^= 1
+        self.encoder.encode(self.current if self.turn else self.previous)
+
+    def time_dwcp_zstd(self, tier: str) -> None:
+        delta.encode(self.current, self.previous, codec="zstd")
+
+    def time_numpy_xor_lz4(self, tier: str) -> None:
+        np.bitwise_xor(self.current, self.previous, out=self.difference)
+        lz4.frame.compress(self.difference)
+
+    def time_numpy_xor_zstd_3(self, tier: str) -> None:
+        np.bitwise_xor(self.current, self.previous, out=self.difference)
+        self.zstd.compress(self.difference)
+
+    def time_zstd_patch_from(self, tier: str) -> None:
+        previous, current = self.files
+        command = ["zstd", "-q", "-c", "--long=27", f"--patch-from={previous}", str(current)]
+        with open("/dev/null", "wb") as sink:
+            subprocess.run(command, stdout=sink, check=True)
+
+    def track_ratio(self, tier: str) -> float:
+        return len(self.current) / len(delta.encode(self.current, self.previous))
+
+
+class Encode(_Forced):
+    """Encoder on a state of which some lines changed, in one byte each."""
+
+    params = (TIERS, [MIB, 64 * MIB], [0.0, 0.01, 0.1])
+    param_names = ("tier", "size", "changed_lines")
+
+    def setup(self, tier: str, size: int, share: float) -> None:
+        self.force(tier)
+        first = random_state(size)
+        self.states = [first, with_changed_lines(first, share)]
+        self.encoder = delta.Encoder(first)
+        self.previous = first.copy()
+        self.difference = np.empty_like(first)
+        self.turn = 0
+
+    def volume(self, tier: str, size: int, share: float) -> int:
+        return size
+
+    def time_dwcp(self, tier: str, size: int, share: float) -> None:
+        self.turn ^= 1
+        self.encoder.encode(self.states[self.turn])
+
+    def time_numpy_xor_lz4(self, tier: str, size: int, share: float) -> None:
+        np.bitwise_xor(self.states[1], self.previous, out=self.difference)
+        lz4.frame.compress(self.difference)
+
+
+class Apply(_Forced):
+    """A delta of the same states, verified and applied in place."""
+
+    params = Encode.params
+    param_names = Encode.param_names
+
+    def setup(self, tier: str, size: int, share: float) -> None:
+        self.force(tier)
+        first = random_state(size)
+        second = with_changed_lines(first, share)
+        # The second delta leads back, so that each pass finds the state that it is for.
+        self.deltas = [delta.encode(second, first), delta.encode(first, second)]
+        self.state = first.copy()
+        self.decoder = delta.Decoder(self.state)
+        np_state = first.copy()
+        self.np_state = np_state
+        self.packed = lz4.frame.compress(np.bitwise_xor(first, second))
+        self.turn = 1
+
+    def volume(self, tier: str, size: int, share: float) -> int:
+        return size
+
+    def time_dwcp(self, tier: str, size: int, share: float) -> None:
+        self.turn ^= 1
+        self.decoder.apply(self.deltas[self.turn])
+
+    def time_lz4_numpy_xor(self, tier: str, size: int, share: float) -> None:
+        difference = np.frombuffer(lz4.frame.decompress(self.packed), dtype=np.uint8)
+        np.bitwise_xor(self.np_state, difference, out=self.np_state)
