@@ -1,37 +1,47 @@
-# System libraries. All that are missing are named at once, with the commands that install them.
+# System libraries. Sets dwcp_missing to a message that names all that are missing at once, with
+# the commands that install them, or to nothing. Also part of the installed package: the names
+# begin with dwcp_ because it runs in the projects of others.
 find_package(PkgConfig QUIET)
-if(NOT PkgConfig_FOUND)
-  message(FATAL_ERROR "dwcp needs pkg-config: apt-get install pkg-config | dnf install pkgconf-pkg-config")
-endif()
 
-# pkg-config name | minimum version | Debian package | Fedora package | what it is for
-set(dwcp_dependency_rows
+# pkg-config name | minimum version | Debian package | Fedora package
+set(dwcp_libraries
   "liburing|2.3|liburing-dev|liburing-devel"
   "numa|2.0|libnuma-dev|numactl-devel"
   "libxxhash|0.8|libxxhash-dev|xxhash-devel"
   "libzstd|1.5|libzstd-dev|libzstd-devel"
   "liblz4|1.9|liblz4-dev|lz4-devel")
 
-set(missing "")
-set(missing_apt "")
-set(missing_dnf "")
-foreach(row IN LISTS dwcp_dependency_rows)
-  string(REPLACE "|" ";" fields "${row}")
-  list(GET fields 0 name)
-  list(GET fields 1 version)
-  pkg_check_modules(dwcp_${name} QUIET IMPORTED_TARGET "${name}>=${version}")
-  if(dwcp_${name}_FOUND)
+set(dwcp_missing_names "")
+set(dwcp_missing_apt "")
+set(dwcp_missing_dnf "")
+if(NOT PkgConfig_FOUND)
+  # Which libraries there are cannot be known then.
+  string(APPEND dwcp_missing_names "  pkg-config\n")
+  string(APPEND dwcp_missing_apt " pkg-config")
+  string(APPEND dwcp_missing_dnf " pkgconf-pkg-config")
+endif()
+foreach(dwcp_row IN LISTS dwcp_libraries)
+  string(REPLACE "|" ";" dwcp_fields "${dwcp_row}")
+  list(GET dwcp_fields 0 dwcp_name)
+  list(GET dwcp_fields 1 dwcp_minimum)
+  if(PkgConfig_FOUND)
+    pkg_check_modules(dwcp_${dwcp_name} QUIET IMPORTED_TARGET "${dwcp_name}>=${dwcp_minimum}")
+  endif()
+  if(dwcp_${dwcp_name}_FOUND)
     continue()
   endif()
-  list(GET fields 2 apt)
-  list(GET fields 3 dnf)
-  string(APPEND missing "  ${name} >= ${version}\n")
-  string(APPEND missing_apt " ${apt}")
-  string(APPEND missing_dnf " ${dnf}")
+  list(GET dwcp_fields 2 dwcp_apt)
+  list(GET dwcp_fields 3 dwcp_dnf)
+  string(APPEND dwcp_missing_names "  ${dwcp_name} >= ${dwcp_minimum}\n")
+  string(APPEND dwcp_missing_apt " ${dwcp_apt}")
+  string(APPEND dwcp_missing_dnf " ${dwcp_dnf}")
 endforeach()
-if(missing)
-  message(FATAL_ERROR "dwcp: these system libraries are missing or too old:\n${missing}"
+
+set(dwcp_missing "")
+if(dwcp_missing_names)
+  string(CONCAT dwcp_missing
+    "dwcp: these system libraries are missing or too old:\n${dwcp_missing_names}"
     "Install them with one of\n"
-    "  apt-get install${missing_apt}\n"
-    "  dnf install${missing_dnf}\n")
+    "  apt-get install${dwcp_missing_apt}\n"
+    "  dnf install${dwcp_missing_dnf}\n")
 endif()

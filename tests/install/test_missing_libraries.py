@@ -46,6 +46,19 @@ def test_all_missing_libraries_are_named_at_once(
     assert words_after("dnf", done.stderr) == [fedora for _, _, fedora in LIBRARIES]
 
 
+def test_without_pkg_config_it_is_named_beside_the_libraries(
+    run: Run, repository: Path, tmp_path: Path
+) -> None:
+    done = run(
+        *("cmake", "-S", repository, "-B", tmp_path / "build", "-G", "Ninja"),
+        "-DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON",
+        check=False,
+    )
+    assert done.returncode != 0
+    debian = [debian for _, debian, _ in LIBRARIES]
+    assert words_after("apt-get", done.stderr) == ["pkg-config", *debian]
+
+
 @pytest.mark.parametrize(("name", "debian", "fedora"), LIBRARIES)
 def test_a_single_missing_library_is_named_alone(
     run: Run, repository: Path, tmp_path: Path, name: str, debian: str, fedora: str
