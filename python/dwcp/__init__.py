@@ -5,7 +5,7 @@ One module per topic: `dwcp.delta`, `dwcp.checksum`, `dwcp.isa`, `dwcp.replica`.
 
 from importlib.metadata import PackageNotFoundError, version
 
-from dwcp import checksum, delta, isa
+from dwcp import checksum, delta, isa, replica
 from dwcp.errors import (
     Closed,
     CorruptDelta,
@@ -35,4 +35,5 @@ __all__ = [
     "checksum",
     "delta",
     "isa",
+    "replica",
 ]
