@@ -56,7 +56,12 @@ def test_acknowledging_what_was_not_sent_is_refused(ack: Ack) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [Ack(5, 1, 1), Keyframe(5, 1, 1, 1, 0, 1, b"", b""), Delta(5, 1, 5, 2, b""), Hello(Role.PUBLISHER)],
+    [
+        Ack(5, 1, 1),
+        Keyframe(5, 1, 1, 1, 0, 1, b"", b""),
+        Delta(5, 1, 5, 2, b""),
+        Hello(Role.PUBLISHER),
+    ],
     ids=lambda m: type(m).__name__,
 )
 def test_publisher_refuses_everything_but_a_replicas_hello_first(message: Message) -> None:
@@ -66,7 +71,12 @@ def test_publisher_refuses_everything_but_a_replicas_hello_first(message: Messag
 
 @pytest.mark.parametrize(
     "message",
-    [Keyframe(5, 1, 1, 1, 0, 1, b"", b""), Delta(5, 1, 5, 2, b""), Ack(1, 1, 1), Hello(Role.REPLICA)],
+    [
+        Keyframe(5, 1, 1, 1, 0, 1, b"", b""),
+        Delta(5, 1, 5, 2, b""),
+        Ack(1, 1, 1),
+        Hello(Role.REPLICA),
+    ],
     ids=lambda m: type(m).__name__,
 )
 def test_replica_refuses_everything_but_a_publishers_hello_first(message: Message) -> None:

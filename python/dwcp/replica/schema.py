@@ -62,7 +62,11 @@ class Schema:
         for name, value in source.items():
             if not isinstance(name, str):
                 raise TypeError(f"names of arrays must be strings, not {name!r}")
-            array = value if isinstance(value, np.ndarray) else np.frombuffer(memoryview(value), np.uint8)
+            array = (
+                value
+                if isinstance(value, np.ndarray)
+                else np.frombuffer(memoryview(value), np.uint8)
+            )
             if array.dtype.hasobject or array.dtype.fields is not None:
                 raise TypeError(f"array {name!r}: dtype {array.dtype} has no plain bytes")
             if not array.flags.c_contiguous:
