@@ -140,7 +140,7 @@ def test_a_signal_interrupts_once(signum: signal.Signals) -> None:
     [
         (OSError(errno.ENOSPC, "No space left on device", "copy"), "copy: No space left on device"),
         (OSError(errno.ENOSPC, "No space left on device"), "free some space"),
-        (OSError(errno.EADDRINUSE, "Address already in use"), "another port"),
+        (OSError(errno.EMFILE, "Too many open files"), "ulimit -n"),
         (OSError("just\n words"), "just words"),
         (MemoryError(), "MemoryError"),
     ],

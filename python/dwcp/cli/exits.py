@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import NoReturn, ParamSpec
+from typing import ParamSpec
 
 import typer
 
@@ -31,12 +31,9 @@ EPILOG = (
 )
 
 _ADVICE = {
-    errno.EADDRINUSE: "choose another port; port 0 takes a free one",
-    errno.EADDRNOTAVAIL: "the address is not one of this machine's",
     errno.ENOSPC: "free some space and start again: a replica resumes from its last state",
     errno.EDQUOT: "the quota is used up; free some space and start again",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
-    errno.ECONNREFUSED: "is the publisher running, and is the port right?",
 }
 
 P = ParamSpec("P")
@@ -126,24 +123,26 @@ def guarded(function: Callable[P, None]) -> Callable[P, None]:
         try:
             with interruptible():
                 function(*args, **kwargs)
-        except BrokenPipeError as error:
-            _closed_output(error)
+            return
         except (Exception, Interrupted) as error:
             if isinstance(error, (typer.Exit, typer.Abort, typer.BadParameter)):
                 raise
             code = _exit_code(error)
             if code is None:
                 raise
-            if not isinstance(error, Interrupted):
+            if isinstance(error, BrokenPipeError):
+                _discard_output()
+            elif not isinstance(error, Interrupted):
                 print(f"dwcp: {explain(error)}", file=sys.stderr)
-            raise typer.Exit(code) from None
+        # Raised out here it does not carry the error, whose frames would keep alive until the end
+        # of the interpreter what the command had opened.
+        raise typer.Exit(code)
 
     return run
 
 
-def _closed_output(error: BrokenPipeError) -> NoReturn:
+def _discard_output() -> None:
     """End quietly when whoever read the output went away, as in ``dwcp publish ... | head``."""
     # The interpreter flushes stdout once more at exit and would complain.
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    raise typer.Exit(FAILED) from error

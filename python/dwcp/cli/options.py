@@ -6,7 +6,7 @@ import enum
 import os
 import ssl
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -35,6 +35,9 @@ TokenFileOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+CodecName = Literal["none", "lz4", "zstd"]
 
 
 class Codec(str, enum.Enum):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dwcp.errors import SourceChanged
+
 from .exits import CommandError, guarded
 from .options import (
     Codec,
@@ -25,10 +27,10 @@ from .source import SourceWatch
 if TYPE_CHECKING:
     from dwcp.replica import Publisher, PublishResult
 
-# How long the loop rests before it looks again at who is connected and what they have.
-_LOOK_SECONDS = 0.02
-# A file that changes whenever it is read is told about once in so many readings.
-_READINGS_TOLD = 50
+# How long the loop rests at most before it looks again at who is connected.
+_LOOK_SECONDS = 0.05
+# A file that changes whenever it is read is told about once in so many tries.
+_TRIES_TOLD = 20
 
 
 class _Session:
@@ -48,24 +50,24 @@ class _Session:
         self._publisher = publisher
         self._watch = watch
         self._reporter = reporter
-        self._peers: dict[str, int] = {}
+        self._peers: frozenset[str] = frozenset()
         self._result: PublishResult | None = None
         self._started = 0.0
+        # Replicas that come later did not wait for the state, so their time says nothing.
+        self._is_timed = False
         self._latency: float | None = None
-        self._unread = 0
-        self.published = 0
+        self._is_acknowledged = False
+        self._tries = 0
+        self.published = 1
         self.wire_bytes = 0
 
     @property
-    def acknowledged(self) -> bool:
+    def is_acknowledged(self) -> bool:
         """Whether a replica is connected and all of them have the newest state."""
-        newest = self._publisher.sequence
-        return bool(self._peers) and all(have >= newest for have in self._peers.values())
+        return self._is_acknowledged
 
     def publish(self) -> None:
         """Publish the file if it may have changed."""
-        from dwcp.errors import SourceChanged
-
         if not self._watch.changed():
             return
         started = time.perf_counter()
@@ -73,68 +75,87 @@ class _Session:
             result = self._publisher.publish()
         except SourceChanged as error:
             self._watch.forget()
-            if self._unread % _READINGS_TOLD == 0:
-                self._reporter.event("source_changing", f"reading again: {error}")
-            self._unread += 1
+            if self._tries % _TRIES_TOLD == 0:
+                text = f"[yellow]not published:[/] {error}"
+                self._reporter.event("source_changing", text, reason=str(error))
+            self._tries += 1
             return
-        self._unread = 0
-        if result.changed_bytes == 0 and self._result is not None:
+        self._tries = 0
+        if result.wire_bytes == 0 and not result.is_keyframe:
             return
-        self._result, self._started, self._latency = result, started, None
+        self._result, self._started = result, started
+        self._is_timed, self._latency = bool(self._peers), None
+        self._is_acknowledged = False
         self.published += 1
         self.wire_bytes += result.wire_bytes
         self._reporter.event(
             "published",
             None,
+            epoch=digest(result.epoch),
             sequence=result.sequence,
-            state_bytes=self._publisher.state_length_bytes,
+            state_bytes=result.state_length_bytes,
             changed_bytes=result.changed_bytes,
             wire_bytes=result.wire_bytes,
+            keyframe=result.is_keyframe,
             seconds=result.seconds,
             digest=digest(self._publisher.digest),
         )
         self._show()
 
-    def look(self) -> None:
-        """Tell who came, who left, and when all have the newest state."""
-        peers = {peer.address: peer.sequence for peer in self._publisher.connections}
-        for address in peers.keys() - self._peers.keys():
-            self._reporter.event(
-                "replica_connected", f"[green]+[/] replica {address}", address=address
-            )
-        for address in self._peers.keys() - peers.keys():
+    def rest(self, seconds: float) -> None:
+        """Pass the time until the next look, and tell who came, left, or has the newest state."""
+        before = self._peers
+        if self._is_acknowledged:
+            time.sleep(seconds)
+        elif self._publisher.wait(timeout=seconds):
+            self._acknowledged(time.perf_counter() - self._started)
+        # A connection that nothing was sent to has not shown yet that it is a replica's.
+        peers = frozenset(
+            peer.address for peer in self._publisher.connections if peer.sent_bytes > 0
+        )
+        for address in sorted(peers - before):
+            text = f"[green]+[/] replica {address}"
+            self._reporter.event("replica_connected", text, address=address)
+        for address in sorted(before - peers):
             self._reporter.event("replica_left", f"[yellow]-[/] replica {address}", address=address)
-        moved = peers.keys() != self._peers.keys()
         self._peers = peers
-        if self._result is not None and self._latency is None and self.acknowledged:
-            self._latency = time.perf_counter() - self._started
-            self._reporter.event(
-                "acknowledged",
-                None,
-                sequence=self._result.sequence,
-                seconds=self._latency,
-                replicas=len(peers),
-            )
-            moved = True
-        if moved:
+        if peers - before:
+            # The newcomers need not have the newest state yet.
+            self._is_acknowledged = self._publisher.wait(timeout=0)
+        if peers != before:
             self._show()
 
+    def _acknowledged(self, seconds: float) -> None:
+        self._is_acknowledged = True
+        if self._is_timed and self._latency is None:
+            self._latency = seconds
+        self._reporter.event(
+            "acknowledged",
+            None,
+            sequence=self._publisher.sequence,
+            seconds=self._latency,
+            replicas=len(self._publisher.connections),
+        )
+        self._show()
+
     def _show(self) -> None:
-        result, state_bytes = self._result, self._publisher.state_length_bytes
-        if result is None:
+        count = len(self._peers)
+        replicas = f"{count} replica{'' if count == 1 else 's'}"
+        state_bytes, result = self._publisher.state_length_bytes, self._result
+        start = [f"seq {self._publisher.sequence}", size(state_bytes)]
+        if result is None or result.is_keyframe:
+            self._reporter.status([*start, "sent in full", replicas])
             return
         latency = "-" if self._latency is None else duration(self._latency)
-        count = len(self._peers)
         self._reporter.status(
             [
-                f"seq {result.sequence}",
-                size(state_bytes),
+                *start,
                 f"{percent(result.changed_bytes, state_bytes)} changed",
                 f"{size(result.wire_bytes)} wire",
                 ratio(state_bytes, result.wire_bytes),
                 rate(state_bytes, result.seconds),
                 f"latency {latency}",
-                f"{count} replica{'' if count == 1 else 's'}",
+                replicas,
             ]
         )
 
@@ -232,6 +253,8 @@ def publish(
     with contextlib.ExitStack() as stack:
         reporter = stack.enter_context(Reporter(as_json))
         watch = SourceWatch(file, always)
+        # The publisher reads the file when it is made: from here on changes count.
+        watch.changed()
         publisher = stack.enter_context(
             contextlib.closing(
                 Publisher.from_file(file, codec=codec.value, level=level, token=secret)
@@ -245,7 +268,10 @@ def publish(
             host=host,
             port=port,
             file=str(file),
+            epoch=digest(publisher.epoch),
+            sequence=publisher.sequence,
             state_bytes=publisher.state_length_bytes,
+            digest=digest(publisher.digest),
             codec=codec.value,
             tls=context is not None,
         )
@@ -256,7 +282,7 @@ def publish(
 def _stopped(reporter: Reporter, session: _Session) -> None:
     reporter.event(
         "stopped",
-        f"stopped after {session.published} published states, {size(session.wire_bytes)}",
+        f"stopped; {session.published} states published, deltas of {size(session.wire_bytes)}",
         published=session.published,
         wire_bytes=session.wire_bytes,
     )
@@ -269,9 +295,8 @@ def _loop(session: _Session, interval: float, once: bool, timeout: float | None)
         if time.monotonic() >= next_look:
             session.publish()
             next_look = time.monotonic() + interval
-        session.look()
-        if once and session.acknowledged:
+        session.rest(max(0.0, min(_LOOK_SECONDS, next_look - time.monotonic())))
+        if once and session.is_acknowledged:
             return
         if end is not None and time.monotonic() >= end:
             raise CommandError(f"no replica had the state within {timeout:g} seconds")
-        time.sleep(max(0.0, min(_LOOK_SECONDS, next_look - time.monotonic())))

@@ -142,7 +142,7 @@ class Link:
         self.downstream = Direction(bits_per_second / 8)
         self.upstream = Direction(bits_per_second / 8)
         self._lock = threading.Lock()
-        self._idle = threading.Condition(self._lock)
+        self._moved = threading.Condition(self._lock)
         self._closed = False
         self._listeners: list[socket.socket] = []
         self._ends: set[socket.socket] = set()
@@ -186,10 +186,15 @@ class Link:
         host, port = listener.getsockname()[:2]
         return str(host), int(port)
 
+    def wait_connected(self, timeout: float) -> bool:
+        """Wait until a connection is being forwarded; False when `timeout` seconds pass first."""
+        with self._moved:
+            return self._moved.wait_for(lambda: bool(self._ends), timeout)
+
     def wait_idle(self, timeout: float) -> bool:
         """Wait until no connection is left; False when `timeout` seconds pass first."""
-        with self._idle:
-            return self._idle.wait_for(lambda: not self._ends, timeout)
+        with self._moved:
+            return self._moved.wait_for(lambda: not self._ends, timeout)
 
     def close(self) -> None:
         """Cut all connections and wait for the threads."""
@@ -241,12 +246,13 @@ class Link:
                 server.close()
                 return
             self._ends.update((client, server))
+            self._moved.notify_all()
         back = threading.Thread(target=self.upstream.carry, args=(client, server), daemon=True)
         back.start()
         self.downstream.carry(server, client)
         back.join()
         with self._lock:
             self._ends.difference_update((client, server))
-            self._idle.notify_all()
+            self._moved.notify_all()
         client.close()
         server.close()

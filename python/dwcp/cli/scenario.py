@@ -14,6 +14,7 @@ from dwcp.replica import Publisher
 from . import fullcopy, verify, workload
 from .exits import CommandError
 from .follower import Event, Follower
+from .options import CodecName
 from .output import Reporter, duration, percent, ratio, size
 from .relay import Link
 
@@ -105,7 +106,7 @@ class Scenario:
     """
 
     def __init__(
-        self, source: Path, copy: Path, size_bytes: int, codec: str, reporter: Reporter
+        self, source: Path, copy: Path, size_bytes: int, codec: CodecName, reporter: Reporter
     ) -> None:
         self._source = source
         self._copy = copy
@@ -199,30 +200,33 @@ class Scenario:
             seconds=sent.seconds,
         )
 
-    def _follow(self) -> Follower:
-        return self._stack.enter_context(Follower(self._address, self._copy))
-
     def _first(self) -> None:
         """Start the follower on an empty disk: it gets a keyframe."""
-        before = self._link.forwarded_bytes
-        started = time.perf_counter()
-        self._follower = self._follow()
-        # The time of a keyframe is the follower's own: starting Python is not part of it.
-        event = self._follower.wait_applied(0, _TIMEOUT_SECONDS)
-        self._wait_acknowledged(event["sequence"], started)
-        wire_bytes = self._link.forwarded_bytes - before
-        self._result.keyframe.add(wire_bytes, event["seconds"])
-        self._sequence = event["sequence"]
-        verdict = self._check(self._sequence, self._fingerprint)
+        sequence = self._publisher.sequence
+        wire_bytes, seconds = self._bring_up_to_date(sequence)
+        self._result.keyframe.add(wire_bytes, seconds)
+        self._sequence = sequence
+        self._same_digest(sequence)
+        verdict = self._check(sequence, self._fingerprint)
         self._reporter.event(
             "keyframe",
-            f"[bold]keyframe[/]   {size(wire_bytes)} ({self._codec}) in "
-            f"{duration(event['seconds'])}  {_mark(verdict)}",
-            sequence=self._sequence,
+            f"[bold]keyframe[/]   {size(wire_bytes)} ({self._codec}) in {duration(seconds)}  "
+            f"{_mark(verdict)}",
+            sequence=sequence,
             wire_bytes=wire_bytes,
-            seconds=event["seconds"],
+            seconds=seconds,
             checks=_checks(verdict),
         )
+
+    def _bring_up_to_date(self, sequence: int) -> tuple[int, float]:
+        """Start the follower; bytes and seconds from its connection to its acknowledgement."""
+        before = self._link.forwarded_bytes
+        self._follower = self._stack.enter_context(Follower(self._address, self._copy))
+        # Starting a process is no part of what a replica costs.
+        if not self._link.wait_connected(_TIMEOUT_SECONDS):
+            raise CommandError("the follower did not connect")
+        seconds = self._wait_acknowledged(sequence, time.perf_counter())
+        return self._link.forwarded_bytes - before, seconds
 
     def _wait_acknowledged(self, sequence: int, started: float) -> float:
         """Seconds since `started` when the follower's acknowledgement arrived."""
@@ -309,12 +313,8 @@ class Scenario:
             self._workload.batch(_TRANSACTIONS_PER_BATCH)
             self._sequence = self._publisher.publish().sequence
             self._result.missed_states += 1
-        before = self._link.forwarded_bytes
-        self._follower = self._follow()
-        event = self._follower.wait_applied(self._sequence, _TIMEOUT_SECONDS)
-        self._wait_acknowledged(self._sequence, time.perf_counter())
-        wire_bytes = self._link.forwarded_bytes - before
-        self._result.resumed.add(wire_bytes, event["seconds"])
+        wire_bytes, seconds = self._bring_up_to_date(self._sequence)
+        self._result.resumed.add(wire_bytes, seconds)
         self._must_have_resumed()
         self._fingerprint = verify.fingerprint(self._source, workload.TABLES)
         self._same_digest(self._sequence)
@@ -326,14 +326,15 @@ class Scenario:
             sequence=self._sequence,
             missed_states=self._result.missed_states,
             wire_bytes=wire_bytes,
+            seconds=seconds,
             checks=_checks(verdict),
         )
 
     def _must_have_resumed(self) -> None:
-        def names(event: Event) -> bool:
-            return event["event"] == "keyframe"
+        def is_applied(event: Event) -> bool:
+            return bool(event["event"] == "applied")
 
-        if any(map(names, list(self._follower.events))):
+        if self._follower.wait_for(is_applied, _TIMEOUT_SECONDS)["kind"] != "delta":
             self._result.failures.append("the restarted follower needed a keyframe")
 
     def _last(self) -> None:

@@ -13,7 +13,7 @@ from .scenario import LINK_BITS_PER_SECOND, Result, Transfers, checks_passed
 _NOTE = """\
 Bytes are the relay's count, both ways. Time is from the start of sending to
 the receiver's word: of a full copy, that it has all bytes; of a delta, from
-publish() until it is verified, applied and on disk.
+publish() until it is verified and in the replica's file.
 * calculated from the full copies above; all other lines were measured"""
 
 
