@@ -4,13 +4,15 @@ import hashlib
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from dwcp.replica import open_snapshot
 
-from .conftest import Command, Start, run
+from .conftest import Command, Start, environment, run
 
 SIZE = 256 << 10
 
@@ -235,3 +237,34 @@ def test_bad_tls_files_are_one_line(source: Path, tmp_path: Path) -> None:
     done = run("publish", source, "--tls-cert", bad)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_copy(
+    start: Start, source: Path, tmp_path: Path
+) -> None:
+    _, address = publishing(start, source)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    # A mount that only this process sees; half as large as the state.
+    script = (
+        f'mount -t tmpfs -o size={SIZE // 2} tmpfs "$1" && shift && "$@"; '
+        'code=$?; ls "${0}"; exit $code'
+    )
+    private = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, disk, disk]
+    follow = [sys.executable, "-m", "dwcp", "follow", address, f"{disk}/copy", "--once"]
+    done = subprocess.run(
+        [*private, *follow],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment({}),
+        check=False,
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(f"no private mounts here: {done.stderr.strip()}")
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert f"{disk}/copy" in done.stderr
+    assert "free some space" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "copy" not in done.stdout.splitlines()

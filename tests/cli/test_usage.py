@@ -185,7 +185,7 @@ def test_good_addresses(address: str) -> None:
         (output.percent(1, 0), "-"),
         (output.percent(0, 10), "0.00%"),
         (output.percent(1, 400), "0.25%"),
-        (output.percent(1, 1_000_000), "0.0001%"),
+        (output.percent(1, 1_000_000), "<0.01%"),
         (output.ratio(1000, 0), "-"),
         (output.ratio(3, 2), "1.5x"),
         (output.ratio(1_234_567, 1000), "1,235x"),

@@ -48,6 +48,7 @@ class _Session:
         self._updates: queue.SimpleQueue[Update] = queue.SimpleQueue()
         self._connects = 0
         self._failure: BaseException | None = None
+        self._reason: str | None = None
         self._loaded: Update | None = None
         self.applied = 0
         self.wire_bytes = 0
@@ -76,15 +77,16 @@ class _Session:
 
     def _look(self, replica: Replica) -> None:
         connects, failure = replica.stats.connects, replica.error
-        if failure is not None and failure is not self._failure and isinstance(failure, _MENDABLE):
-            reason = explain(failure)
-            text = f"[yellow]trying again:[/] {escape(reason)}"
-            # The same reason over and over is told once.
-            if self._failure is None or reason != explain(self._failure):
-                self._reporter.event("reconnecting", text, reason=reason)
+        if failure is not self._failure and isinstance(failure, _MENDABLE):
             self._failure = failure
+            reason = explain(failure)
+            # The same reason over and over is told once.
+            if reason != self._reason:
+                self._reason = reason
+                text = f"[yellow]trying again:[/] {escape(reason)}"
+                self._reporter.event("reconnecting", text, reason=reason)
         if connects != self._connects:
-            self._connects, self._failure = connects, None
+            self._connects, self._reason = connects, None
             self._reporter.event("connected", "[green]connected[/]", connects=connects)
 
     def _tell(self, update: Update) -> None:

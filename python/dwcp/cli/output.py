@@ -43,7 +43,7 @@ def percent(part: float, whole: float) -> str:
     if whole <= 0:
         return "-"
     value = 100 * part / whole
-    return f"{value:.4f}%" if 0 < value < 0.01 else f"{value:.2f}%"
+    return "<0.01%" if 0 < value < 0.005 else f"{value:.2f}%"
 
 
 def ratio(whole: float, part: float) -> str:
