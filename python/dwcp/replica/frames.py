@@ -71,8 +71,7 @@ class ErrorCode(IntEnum):
     VERSION = 2
     DENIED = 3
     CORRUPT_STATE = 4
-    TOO_LARGE = 5
-    STORAGE = 6
+    STORAGE = 5
 
 
 @dataclass(frozen=True)
