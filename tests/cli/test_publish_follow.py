@@ -179,6 +179,15 @@ def test_a_wrong_token_is_refused(start: Start, source: Path, copy: Path, tmp_pa
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_copy_has_one_follower(start: Start, source: Path, copy: Path) -> None:
+    _, address = publishing(start, source)
+    start("follow", address, copy).wait("applied")
+    done = run("follow", address, copy, "--once")
+    assert done.returncode == 1
+    assert "another replica" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_port_in_use_is_one_line(source: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -250,7 +259,17 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_copy(
         f'mount -t tmpfs -o size={SIZE // 2} tmpfs "$1" && shift && "$@"; '
         'code=$?; ls "${0}"; exit $code'
     )
-    private = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, disk, disk]
+    private: list[str | Path] = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        script,
+        disk,
+        disk,
+    ]
     follow = [sys.executable, "-m", "dwcp", "follow", address, f"{disk}/copy", "--once"]
     done = subprocess.run(
         [*private, *follow],

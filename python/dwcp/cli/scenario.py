@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -355,15 +354,17 @@ def _checks(verdict: verify.Verdict) -> dict[str, object]:
     }
 
 
-def checks_passed(verdicts: list[verify.Verdict]) -> Iterator[tuple[str, int]]:
-    """Names of the checks and how many passed.
+def checks_passed(verdicts: list[verify.Verdict]) -> dict[str, int]:
+    """Count which checks passed.
 
     Parameters
     ----------
     verdicts
         All checks.
     """
-    yield "PRAGMA integrity_check says ok", sum(item.integrity == "ok" for item in verdicts)
-    yield "number of rows of each table", sum(item.rows_equal for item in verdicts)
-    yield "contents of tables, SHA-256", sum(item.tables_equal for item in verdicts)
-    yield "bytes of the file, SHA-256", sum(item.bytes_equal for item in verdicts)
+    return {
+        "integrity_check": sum(item.integrity == "ok" for item in verdicts),
+        "rows_equal": sum(item.rows_equal for item in verdicts),
+        "contents_equal": sum(item.tables_equal for item in verdicts),
+        "bytes_equal": sum(item.bytes_equal for item in verdicts),
+    }

@@ -10,6 +10,12 @@ from rich.table import Table
 from .output import Reporter, duration, ratio, size
 from .scenario import LINK_BITS_PER_SECOND, Result, Transfers, checks_passed
 
+_CHECKS = {
+    "integrity_check": "PRAGMA integrity_check says ok",
+    "rows_equal": "number of rows of each table",
+    "contents_equal": "contents of tables, SHA-256",
+    "bytes_equal": "bytes of the file, SHA-256",
+}
 _NOTE = """\
 Bytes are the relay's count, both ways. Time is from the start of sending to
 the receiver's word: of a full copy, that it has all bytes; of a delta, from
@@ -74,9 +80,9 @@ def _verification(result: Result) -> Table:
     )
     table.add_column("check against the source", no_wrap=True)
     table.add_column("passed", justify="right", no_wrap=True)
-    for name, passed in checks_passed(result.verdicts):
+    for name, passed in checks_passed(result.verdicts).items():
         style = "green" if passed == count else "bold red"
-        table.add_row(name, f"[{style}]{passed} of {count}[/]")
+        table.add_row(_CHECKS[name], f"[{style}]{passed} of {count}[/]")
     return table
 
 
@@ -127,6 +133,6 @@ def show(result: Result, seconds: float, reporter: Reporter) -> None:
         full_copies_instead=_figures(full),
         bytes_ratio=round(full.wire_bytes / max(1, result.deltas.wire_bytes), 2),
         seconds_ratio=round(full.seconds / max(1e-9, result.deltas.seconds), 2),
-        checks={"count": count, "passed": dict(checks_passed(result.verdicts))},
+        checks={"count": count, "passed": checks_passed(result.verdicts)},
         seconds=round(seconds, 3),
     )
