@@ -221,8 +221,8 @@ void init_delta(nb::module_& module) {
                        "out: dwcp.typing.BufferLike | None = None, *, "
                        "base_digest: int | None = None) -> typing.Any"),
                "The state that a delta makes of previous (None: of zeros), as bytes or in out.\n\n"
-               "out is a writable buffer that does not overlap previous; it is untouched unless all\n"
-               "is verified. Without out and previous, as much memory is taken as the delta says.\n"
+               "out is a writable buffer, previous itself or one that does not overlap it; it is\n"
+               "untouched unless all is verified. Without out and previous, as much memory is taken as the delta says.\n"
                "The GIL is released. Raises as apply does.");
     module.def(
         "inspect",

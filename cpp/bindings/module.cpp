@@ -10,6 +10,8 @@ NB_MODULE(_core, module) {
     } catch (const std::invalid_argument& error) {
         throw nb::import_error(error.what());
     }
+    // Objects that are alive when the interpreter ends are no mistake of the user's.
+    nb::set_leak_warnings(false);
     module.doc() = "The compiled core of dwcp. Use the modules dwcp.<topic> instead.";
     init_errors(module);
     nb::module_ isa = module.def_submodule("isa");

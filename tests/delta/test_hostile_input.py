@@ -184,6 +184,19 @@ def test_wrong_result_digest_is_noticed_before_anything_is_written() -> None:
             refuse(bad, previous)
 
 
+def test_out_may_be_previous_but_not_overlap_it_otherwise() -> None:
+    current, previous = pair(5000, "runs", 2)
+    encoded = delta.encode(current, previous)
+    area = np.zeros(5001, dtype=np.uint8)
+    area[:5000] = previous
+    before = area.copy()
+    with pytest.raises(ValueError, match="out must be previous exactly, or not overlap it"):
+        delta.decode(encoded, area[:5000], area[1:])
+    assert (area == before).all()
+    delta.decode(encoded, area[:5000], area[:5000])
+    assert (area[:5000] == current).all()
+
+
 def test_wrong_buffers_are_refused_by_name() -> None:
     encoded = delta.encode(b"abc", b"abd")
     with pytest.raises(BufferError, match="state must be a writable C-contiguous buffer"):

@@ -117,7 +117,11 @@ std::uint64_t decode(std::span<const std::byte> delta,
             base_digest = checksum::crc64nvme(*previous);
         }
         decoded.verify(*previous, base_digest.value_or(0));
-        if (!out.empty()) std::memcpy(out.data(), previous->data(), out.size());
+        const bool in_place = out.data() == previous->data();
+        if (!in_place && overlap(out, *previous)) {
+            throw std::invalid_argument("decode: out must be previous exactly, or not overlap it");
+        }
+        if (!out.empty() && !in_place) std::memcpy(out.data(), previous->data(), out.size());
         decoded.write(out);
         return decoded.header().result_digest;
     }

@@ -9,16 +9,6 @@
 
 namespace dwcp::delta {
 
-namespace {
-
-bool overlap(std::span<const std::byte> a, std::span<const std::byte> b) {
-    const auto a_first = reinterpret_cast<std::uintptr_t>(a.data());
-    const auto b_first = reinterpret_cast<std::uintptr_t>(b.data());
-    return a_first < b_first + b.size() && b_first < a_first + a.size();
-}
-
-}  // namespace
-
 void xor_bytes(std::span<std::byte> out, std::span<const std::byte> a,
                std::span<const std::byte> b) {
     if (a.size() != b.size() || out.size() != a.size()) {

@@ -71,8 +71,8 @@ def decode(delta: BufferLike, previous: BufferLike | None = None, out: None = No
     """
     The state that a delta makes of previous (None: of zeros), as bytes or in out.
 
-    out is a writable buffer that does not overlap previous; it is untouched unless all
-    is verified. Without out and previous, as much memory is taken as the delta says.
+    out is a writable buffer, previous itself or one that does not overlap it; it is
+    untouched unless all is verified. Without out and previous, as much memory is taken as the delta says.
     The GIL is released. Raises as apply does.
     """
 @overload

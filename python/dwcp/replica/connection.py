@@ -116,7 +116,7 @@ class Connection:
 
     def _serve(self, channel: Channel) -> Bye | Failure | None:
         """Serve until one side gives up; what to say at the end."""
-        progress = time.monotonic()
+        start = progress = time.monotonic()
         moved = 0
         try:
             while not self._publisher.is_closed:
@@ -133,7 +133,8 @@ class Connection:
                 if moved != channel.sent_bytes + channel.received_bytes:
                     moved, progress = channel.sent_bytes + channel.received_bytes, now
                 if self._protocol.peer is None:
-                    if now - progress > _HELLO_SECONDS_MAX:
+                    # However busily it trickles.
+                    if now - start > _HELLO_SECONDS_MAX:
                         return Failure(ErrorCode.PROTOCOL, "no hello in time")
                     continue
                 owed = self._protocol.in_flight > 0 or not channel.is_idle

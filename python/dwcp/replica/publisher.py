@@ -20,6 +20,7 @@ from dwcp import delta
 from dwcp.errors import Closed
 from dwcp.replica.connection import Connection, ConnectionInfo
 from dwcp.replica.frames import Delta
+from dwcp.replica.lifetime import close_at_exit
 from dwcp.replica.protocol import Position
 from dwcp.replica.source import BufferSource, Codec, EncoderOptions, FileSource, Source
 from dwcp.replica.transport import is_loopback, parse_address
@@ -429,6 +430,7 @@ class Publisher:
         self._snapshot = None
         self._closed = False
         self._start_epoch()
+        close_at_exit(self)
 
     def _start_epoch(self) -> None:
         self._encoder = self._source.encoder()

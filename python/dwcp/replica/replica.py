@@ -29,6 +29,7 @@ from dwcp.errors import (
     WrongBase,
 )
 from dwcp.replica.frames import Bye, Delta, ErrorCode, Failure, Hello, Keyframe
+from dwcp.replica.lifetime import close_at_exit
 from dwcp.replica.protocol import Position, ReplicaProtocol
 from dwcp.replica.rwlock import ReadWriteLock
 from dwcp.replica.schema import Schema
@@ -144,6 +145,7 @@ class Replica:
         self.stats = ReplicaStats()
         self._thread = threading.Thread(target=self._run, name="dwcp-replica", daemon=True)
         self._thread.start()
+        close_at_exit(self)
 
     @property
     def sequence(self) -> int:

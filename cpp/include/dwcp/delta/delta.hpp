@@ -59,9 +59,9 @@ using Bytes = std::vector<std::byte>;
 std::uint64_t apply(std::span<const std::byte> delta, std::span<std::byte> state,
                     std::optional<std::uint64_t> base_digest = {});
 
-// Writes the state that `delta` makes of `previous` into `out`, which must not overlap it.
-// `out` is untouched unless everything is verified. An absent `previous` is an all-zero state.
-// Throws as apply() does.
+// Writes the state that `delta` makes of `previous` into `out`, which is `previous` exactly or does
+// not overlap it. `out` is untouched unless everything is verified. An absent `previous` is an
+// all-zero state. Throws as apply() does, and std::invalid_argument on a partial overlap.
 std::uint64_t decode(std::span<const std::byte> delta,
                      std::optional<std::span<const std::byte>> previous, std::span<std::byte> out,
                      std::optional<std::uint64_t> base_digest = {});
