@@ -115,26 +115,34 @@ class Session:
 
     def rest(self, seconds: float) -> None:
         """Pass the time until the next look, and tell who came, left, or has the newest state."""
-        before = self._peers
+        is_reached = False
         if self._is_acknowledged:
             time.sleep(seconds)
-        elif self._publisher.wait(timeout=seconds):
-            self._acknowledged(time.perf_counter() - self._started)
-        # A connection that nothing was sent to has not shown yet that it is a replica's.
-        peers = frozenset(
-            peer.address for peer in self._publisher.connections if peer.sent_bytes > 0
-        )
-        for address in sorted(peers - before):
-            text = f"[green]+[/] replica {address}"
-            self._reporter.event("replica_connected", text, address=address)
-        for address in sorted(before - peers):
-            self._reporter.event("replica_left", f"[yellow]-[/] replica {address}", address=address)
-        self._peers = peers
-        if peers - before:
+        else:
+            is_reached = self._publisher.wait(timeout=seconds)
+        reached_after = time.perf_counter() - self._started
+        came = self._look()
+        if is_reached:
+            self._acknowledged(reached_after)
+        elif came and self._is_acknowledged:
             # The newcomers need not have the newest state yet.
             self._is_acknowledged = self._publisher.wait(timeout=0)
-        if peers != before:
+
+    def _look(self) -> bool:
+        """Tell who came and who left; whether somebody came."""
+        before = self._peers
+        # A connection that nothing was sent to has not shown yet that it is a replica's.
+        self._peers = frozenset(
+            peer.address for peer in self._publisher.connections if peer.sent_bytes > 0
+        )
+        for address in sorted(self._peers - before):
+            text = f"[green]+[/] replica {address}"
+            self._reporter.event("replica_connected", text, address=address)
+        for address in sorted(before - self._peers):
+            self._reporter.event("replica_left", f"[yellow]-[/] replica {address}", address=address)
+        if self._peers != before:
             self.show()
+        return bool(self._peers - before)
 
     def _acknowledged(self, seconds: float) -> None:
         self._is_acknowledged = True
