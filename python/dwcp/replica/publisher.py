@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from dwcp import delta
 from dwcp.errors import Closed
 from dwcp.replica.connection import Connection, ConnectionInfo
 from dwcp.replica.frames import Delta
-from dwcp.replica.lifetime import close_at_exit
+from dwcp.replica.lifetime import Closable
 from dwcp.replica.protocol import Position
 from dwcp.replica.source import BufferSource, Codec, EncoderOptions, FileSource, Source
 from dwcp.replica.transport import is_loopback, parse_address
@@ -51,7 +50,7 @@ class Snapshot:
     state: NDArray[np.uint8]
 
 
-class Publisher:
+class Publisher(Closable):
     """Publishes successive states of a source to replicas.
 
     The first state is published at once, with sequence 1. All methods may be called from any
@@ -315,17 +314,6 @@ class Publisher:
             connection.join()
         self._source.close()
 
-    def __enter__(self) -> Publisher:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     # For connections
 
     @property
@@ -430,7 +418,7 @@ class Publisher:
         self._snapshot = None
         self._closed = False
         self._start_epoch()
-        close_at_exit(self)
+        self.close_at_exit()
 
     def _start_epoch(self) -> None:
         self._encoder = self._source.encoder()

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
@@ -29,7 +28,7 @@ from dwcp.errors import (
     WrongBase,
 )
 from dwcp.replica.frames import Bye, Delta, ErrorCode, Failure, Hello, Keyframe
-from dwcp.replica.lifetime import close_at_exit
+from dwcp.replica.lifetime import Closable
 from dwcp.replica.protocol import Position, ReplicaProtocol
 from dwcp.replica.rwlock import ReadWriteLock
 from dwcp.replica.schema import Schema
@@ -77,7 +76,7 @@ class ReplicaStats:
     apply_seconds_last: float = 0.0
 
 
-class Replica:
+class Replica(Closable):
     """A copy of a published state, kept up to date by a thread of its own.
 
     All methods may be called from any thread. The connection is made again when it is lost, and
@@ -145,7 +144,7 @@ class Replica:
         self.stats = ReplicaStats()
         self._thread = threading.Thread(target=self._run, name="dwcp-replica", daemon=True)
         self._thread.start()
-        close_at_exit(self)
+        self.close_at_exit()
 
     @property
     def sequence(self) -> int:
@@ -258,17 +257,6 @@ class Replica:
             self._waker.close()
             if self._store is not None:
                 self._store.close()
-
-    def __enter__(self) -> Replica:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # The thread
 
