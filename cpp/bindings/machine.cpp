@@ -19,7 +19,10 @@ void init_machine(nb::module_& module) {
             result["io_uring_reason"] = machine.io_uring_reason;
             result["numa_available"] = machine.numa_available;
             result["numa_nodes"] = machine.numa_nodes;
-            result["last_level_cache_bytes"] = machine.last_level_cache_bytes;
+            result["last_level_cache_bytes"] = nb::none();
+            if (machine.last_level_cache_bytes != 0) {
+                result["last_level_cache_bytes"] = machine.last_level_cache_bytes;
+            }
             result["versions"] = machine.versions;
             return result;
         },

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dwcp.replica import open_snapshot
+from dwcp.replica import Publisher, open_snapshot
 
 from .conftest import Command, Start, environment, run
 
@@ -287,3 +287,16 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_copy(
     assert "free some space" in done.stderr
     assert done.stderr.count("\n") == 1
     assert "copy" not in done.stdout.splitlines()
+
+
+def test_copy_that_is_current_already_satisfies_once(tmp_path: Path) -> None:
+    source = tmp_path / "state.bin"
+    source.write_bytes(b"state" * 1000)
+    copy = tmp_path / "copy.bin"
+    with Publisher.from_file(source) as publisher:
+        host, port = publisher.listen()
+        for kind in ("applied", "current"):
+            done = run("follow", f"{host}:{port}", copy, "--once", "--timeout", "20", "--json")
+            assert (done.returncode, done.stderr) == (0, "")
+            assert f'"{kind}"' in done.stdout
+    assert copy.read_bytes() == source.read_bytes()

@@ -34,6 +34,7 @@ void probe_io_uring(Machine& machine) {
     }
 }
 
+// 0 where neither sysfs nor the C library knows.
 std::size_t read_last_level_cache() {
     // sysfs first: glibc multiplies by the wrong number of sharing threads on some AMD guests.
     for (const char* index : {"3", "2"}) {
@@ -46,7 +47,7 @@ std::size_t read_last_level_cache() {
         const long size = sysconf(name);
         if (size > 0) return static_cast<std::size_t>(size);
     }
-    return std::size_t{32} << 20;
+    return 0;
 }
 
 }  // namespace
@@ -56,7 +57,7 @@ Machine machine() {
     probe_io_uring(machine);
     machine.numa_available = numa_available() >= 0;
     machine.numa_nodes = machine.numa_available ? numa_num_configured_nodes() : 1;
-    machine.last_level_cache_bytes = last_level_cache_bytes();
+    machine.last_level_cache_bytes = read_last_level_cache();
     machine.versions["liburing"] = DWCP_LIBURING_VERSION;
     machine.versions["libnuma"] = DWCP_LIBNUMA_VERSION;
     machine.versions["liblz4"] = LZ4_versionString();
@@ -69,7 +70,11 @@ Machine machine() {
 }
 
 std::size_t last_level_cache_bytes() {
-    static const std::size_t kSize = read_last_level_cache();
+    // A common size where nothing tells: only the choice of stores depends on it.
+    static const std::size_t kSize = [] {
+        const std::size_t size = read_last_level_cache();
+        return size != 0 ? size : std::size_t{32} << 20;
+    }();
     return kSize;
 }
 

@@ -50,6 +50,7 @@ class _Session:
         self._failure: BaseException | None = None
         self._reason: str | None = None
         self._loaded: Update | None = None
+        self.current = False
         self.applied = 0
         self.wire_bytes = 0
 
@@ -100,6 +101,10 @@ class _Session:
         if update.kind == "loaded":
             self._loaded = update
             self._reporter.event("loaded", f"on disk: {shown}", **state, seconds=update.seconds)
+            return
+        if update.kind == "current":
+            self.current = True
+            self._reporter.event("current", f"nothing newer than {shown}", **state)
             return
         if update.kind == "keyframe":
             text = f"whole state: {shown} as {size(update.wire_bytes)}"
@@ -169,7 +174,7 @@ def follow(
         ),
     ] = False,
     once: Annotated[
-        bool, typer.Option("--once", help="End with code 0 after the first state that is received.")
+        bool, typer.Option("--once", help="End with code 0 once COPY is what is published.")
     ] = False,
     timeout: Annotated[
         float | None,
@@ -226,8 +231,8 @@ def follow(
 
 def _loop(session: _Session, replica: Replica, once: bool, timeout: float | None) -> None:
     end = None if timeout is None else time.monotonic() + timeout
-    while not (once and session.applied):
+    while not (once and (session.applied or session.current)):
         session.step(replica, _LOOK_SECONDS)
-        if end is not None and not session.applied and time.monotonic() >= end:
+        if end is not None and not (session.applied or session.current) and time.monotonic() >= end:
             reason = f": {explain(replica.error)}" if replica.error is not None else ""
             raise CommandError(f"no complete state within {timeout:g} seconds{reason}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,7 +23,9 @@ from .output import Reporter, digest, size
 from .source import SourceWatch
 
 if TYPE_CHECKING:
-    from .serving import FilePublisher, Session
+    from dwcp.replica import Publisher
+
+    from .serving import Session
 
 # How long the loop rests at most before it looks again at who is connected.
 _LOOK_SECONDS = 0.05
@@ -112,7 +114,9 @@ def publish(
     was read is read once more. A file of another size, or another file in its place, is a new
     state that is sent in full.
     """
-    from .serving import FilePublisher, Session
+    from dwcp.replica import Publisher
+
+    from .serving import Session
 
     check_address(listen, "--listen")
     if timeout is not None and not once:
@@ -124,8 +128,9 @@ def publish(
         watch = SourceWatch(file, always)
         # The publisher reads the file when it is made: from here on changes count.
         watch.changed()
-        made = FilePublisher.from_file(file, codec=codec.value, level=level, token=secret)
-        publisher = cast("FilePublisher", stack.enter_context(contextlib.closing(made)))
+        publisher = stack.enter_context(
+            Publisher.from_file(file, codec=codec.value, level=level, token=secret)
+        )
         host, port = publisher.listen(listen, ssl_context=context, insecure=insecure)
         session = Session(publisher, watch, reporter)
         reporter.event(
@@ -156,7 +161,7 @@ def _stopped(reporter: Reporter, session: Session) -> None:
 
 
 def _loop(
-    publisher: FilePublisher,
+    publisher: Publisher,
     session: Session,
     interval: float,
     once: bool,

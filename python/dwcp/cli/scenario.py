@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from dwcp.replica import Publisher
+
 from . import fullcopy, verify, workload
 from .exits import CommandError
 from .follower import Event, Follower
 from .options import CodecName
 from .output import Reporter, duration, percent, ratio, size
 from .relay import Link
-from .serving import FilePublisher
 
 LINK_BITS_PER_SECOND = 1_000_000_000
 _TRANSACTIONS_PER_BATCH = 20
@@ -149,8 +150,8 @@ class Scenario:
         """
         self._build(batches * _TRANSACTIONS_PER_BATCH)
         # In reverse order of entering: the link is cut before its ends are closed.
-        publisher = FilePublisher.from_file(self._source, codec=self._codec)
-        self._publisher = self._stack.enter_context(contextlib.closing(publisher))
+        publisher = Publisher.from_file(self._source, codec=self._codec)
+        self._publisher = self._stack.enter_context(publisher)
         self._link = self._stack.enter_context(Link(LINK_BITS_PER_SECOND))
         self._address = self._link.forward(publisher.listen("127.0.0.1:0"))
         self._full_copy()

@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from dwcp.errors import SourceChanged
-from dwcp.replica import Publisher
 
 from .output import Reporter, digest, duration, percent, rate, ratio, size
 from .source import SourceWatch
 
 if TYPE_CHECKING:
-    from dwcp.replica import PublishResult
-    from dwcp.replica.connection import Connection
-    from dwcp.replica.protocol import Position
+    from dwcp.replica import Publisher, PublishResult
 
 # A file that changes whenever it is read is told about once in so many tries.
 _TRIES_TOLD = 20
-_LEAVING_SECONDS_MAX = 1.0
-
-
-class FilePublisher(Publisher):
-    """A publisher that remembers whether its newest state has reached anybody."""
-
-    _delivered: Position | None = None
-
-    @property
-    def is_delivered(self) -> bool:
-        """Whether a replica has had the newest state, even if it has left since."""
-        return self._delivered == self.head
-
-    def joined(self, connection: Connection) -> None:
-        """Note what a replica has; called in the connection's thread."""
-        have = connection.acknowledged
-        if have is not None and have == self.head:
-            self._delivered = have
-        super().joined(connection)
-
-    def close(self) -> None:
-        """Stop, and wait for threads that are on their way out."""
-        super().close()
-        # The interpreter would end with them in the middle of it, and the core library would
-        # complain about what they keep alive.
-        for thread in threading.enumerate():
-            if thread.name.startswith("dwcp-") and thread is not threading.current_thread():
-                thread.join(_LEAVING_SECONDS_MAX)
 
 
 class Session:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ class ConnectionInfo:
 
 
 class Connection:
-    """Serves one replica in a thread of its own."""
+    """Serves one replica, in a thread of its own."""
 
     def __init__(
         self,
@@ -62,19 +61,10 @@ class Connection:
         self._keyframes = 0
         self._deltas = 0
         self._peer_name = _name(accepted)
-        self._thread = threading.Thread(target=self._run, name="dwcp-serve", daemon=True)
-
-    def start(self) -> None:
-        """Begin to serve."""
-        self._thread.start()
 
     def wake(self) -> None:
         """There is a new state, or the publisher was closed. Only while it is in its list."""
         self._waker.wake()
-
-    def join(self) -> None:
-        """Wait for the end."""
-        self._thread.join()
 
     @property
     def acknowledged(self) -> Position | None:
@@ -94,7 +84,8 @@ class Connection:
             self._deltas,
         )
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Serve until one side leaves; the body of the connection's thread."""
         try:
             self._accepted.settimeout(_HELLO_SECONDS_MAX)
             if self._ssl_context is not None:
@@ -127,7 +118,16 @@ class Connection:
                     if self._protocol.is_denied:
                         return Failure(ErrorCode.DENIED, "the token is not the right one")
                     if joining:
-                        channel.queue(Hello(Role.PUBLISHER, self._publisher.epoch))
+                        head = self._publisher.head
+                        channel.queue(
+                            Hello(
+                                Role.PUBLISHER,
+                                head.epoch,
+                                head.sequence,
+                                head.digest,
+                                head.state_length_bytes,
+                            )
+                        )
                     self._publisher.joined(self)
                 now = time.monotonic()
                 if moved != channel.sent_bytes + channel.received_bytes:

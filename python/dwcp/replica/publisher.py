@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,6 +78,7 @@ class Publisher(Closable):
 
     _closed: bool
     _snapshot: Snapshot | None
+    _delivered: Position | None
 
     def __init__(
         self,
@@ -147,6 +148,11 @@ class Publisher(Closable):
     def state_length_bytes(self) -> int:
         """Length of the newest published state."""
         return self._head.state_length_bytes
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether any replica has had the newest state, even if it has left since."""
+        return self._delivered == self._head
 
     @property
     def connections(self) -> list[ConnectionInfo]:
@@ -289,10 +295,7 @@ class Publisher(Closable):
                 server.close()
                 raise Closed("the publisher was closed")
             self._servers.append(server)
-        thread = threading.Thread(
-            target=self._accept, args=(server, ssl_context), name="dwcp-accept", daemon=True
-        )
-        thread.start()
+            self._start_thread("dwcp-accept", lambda: self._accept(server, ssl_context))
         bound = server.getsockname()
         return bound[0], bound[1]
 
@@ -303,15 +306,15 @@ class Publisher(Closable):
                 return
             self._closed = True
             self._changed.notify_all()
-            connections = list(self._connections)
             for server in self._servers:
                 # Ends accept() in the other thread, which close() alone does not.
                 server.shutdown(socket.SHUT_RDWR)
                 server.close()
-            for connection in connections:
+            for connection in self._connections:
                 connection.wake()
-        for connection in connections:
-            connection.join()
+            threads = self._threads
+        for thread in threads:
+            thread.join()
         self._source.close()
 
     # For connections
@@ -382,7 +385,10 @@ class Publisher(Closable):
 
     def joined(self, connection: Connection) -> None:
         """A replica said hello or acknowledged something."""
+        have = connection.acknowledged
         with self._changed:
+            if have == self._head:
+                self._delivered = have
             self._changed.notify_all()
 
     def left(self, connection: Connection) -> None:
@@ -416,6 +422,8 @@ class Publisher(Closable):
         self._connections: list[Connection] = []
         self._servers: list[socket.socket] = []
         self._snapshot = None
+        self._delivered = None
+        self._threads: list[threading.Thread] = []
         self._closed = False
         self._start_epoch()
         self.close_at_exit()
@@ -427,6 +435,13 @@ class Publisher(Closable):
         # 0 stands for no state at all.
         epoch = secrets.randbits(63) + 1
         self._head = Position(epoch, 1, self._encoder.digest, self._encoder.state_length_bytes)
+
+    def _start_thread(self, name: str, work: Callable[[], None]) -> None:
+        """Start a thread that close() waits for. With _changed held."""
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads = [other for other in self._threads if other.is_alive()]
+        self._threads.append(thread)
+        thread.start()
 
     def _append(self, encoded: bytes) -> None:
         base = self._head
@@ -473,4 +488,4 @@ class Publisher(Closable):
                     accepted.close()
                     return
                 self._connections.append(connection)
-            connection.start()
+                self._start_thread("dwcp-serve", connection.run)

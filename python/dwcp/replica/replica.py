@@ -51,11 +51,15 @@ _WRITE_GAP_BYTES = 4096
 _FATAL_CODES = (ErrorCode.DENIED, ErrorCode.VERSION)
 
 
+# loaded: found on disk; current: the publisher has nothing newer; the others: received.
+Kind = Literal["loaded", "current", "keyframe", "delta"]
+
+
 @dataclass(frozen=True)
 class Update:
-    """A state that a replica has reached."""
+    """A state that a replica has reached, and how."""
 
-    kind: Literal["loaded", "keyframe", "delta"]
+    kind: Kind
     epoch: int
     sequence: int
     digest: int
@@ -364,9 +368,7 @@ class Replica(Closable):
             self._state, self._schema, self._position = state, schema, position
         self._needs_keyframe = False
 
-    def _report(
-        self, kind: Literal["loaded", "keyframe", "delta"], wire: int, start: float
-    ) -> None:
+    def _report(self, kind: Kind, wire: int, start: float) -> None:
         position = self._position
         assert position is not None
         seconds = time.perf_counter() - start
@@ -402,6 +404,8 @@ class _Session:
 
     def take(self, message: Hello | Keyframe | Delta | Bye | Failure) -> None:
         match message:
+            case Hello():
+                self._hello(message)
             case Keyframe():
                 self._keyframe(message)
             case Delta():
@@ -411,6 +415,13 @@ class _Session:
             case Failure():
                 text = f"the publisher refused: {message.message}"
                 raise Error(text) if message.code in _FATAL_CODES else PeerLost(text)
+
+    def _hello(self, hello: Hello) -> None:
+        start = time.perf_counter()
+        have = self._protocol.position
+        newest = Position(hello.epoch, hello.sequence, hello.digest, hello.state_length_bytes)
+        if have == newest:
+            self._replica._report("current", 0, start)
 
     def _keyframe(self, part: Keyframe) -> None:
         if part.offset == 0:
@@ -454,7 +465,7 @@ class _Session:
         replica.stats.deltas += 1
         self._done(position, "delta")
 
-    def _done(self, position: Position, kind: Literal["keyframe", "delta"]) -> None:
+    def _done(self, position: Position, kind: Kind) -> None:
         self._channel.queue(self._protocol.reached(position))
         self._replica._report(kind, self._wire_bytes, self._start)
 

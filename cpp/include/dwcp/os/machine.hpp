@@ -12,15 +12,15 @@ struct Machine {
     std::string io_uring_reason;  // why not, or what was found
     bool numa_available = false;
     int numa_nodes = 1;
-    std::size_t last_level_cache_bytes = 0;
+    std::size_t last_level_cache_bytes = 0;  // 0: unknown
     std::map<std::string, std::string> versions;  // of the libraries in use
 };
 
 // Probes the machine: sets up and closes an io_uring, asks libnuma. May be called from any thread.
 [[nodiscard]] Machine machine();
 
-// Size of the last-level cache in bytes as the C library or sysfs reports it, read once; 32 MiB
-// where neither tells.
+// Size of the last-level cache in bytes as sysfs or the C library reports it, read once; 32 MiB is
+// assumed where neither tells.
 [[nodiscard]] std::size_t last_level_cache_bytes();
 
 }  // namespace dwcp::os
