@@ -7,6 +7,7 @@ each: what else the machine does hits all of them alike. A ratio above 1 means t
 """
 
 import argparse
+import functools
 import importlib
 import itertools
 import json
@@ -56,7 +57,7 @@ def measure(suite: Any, case: tuple[Any, ...], rounds: int) -> tuple[dict[str, f
     instance.setup(*case)
     try:
         work = {
-            name.removeprefix("time_"): (lambda method=getattr(instance, name): method(*case))
+            name.removeprefix("time_"): functools.partial(getattr(instance, name), *case)
             for name in dir(instance)
             if name.startswith("time_")
         }

@@ -25,13 +25,16 @@ Buffer::Buffer(nb::handle object, const char* argument, bool writable) {
     }
     // NumPy raises ValueError where other exporters raise BufferError.
     PyErr_Clear();
-    PyErr_Format(PyExc_BufferError, writable ? "%s must be a writable C-contiguous buffer"
-                                             : "%s must be a C-contiguous buffer",
-                 argument);
+    PyErr_Format(
+        PyExc_BufferError,
+        writable ? "%s must be a writable C-contiguous buffer" : "%s must be a C-contiguous buffer",
+        argument);
     throw nb::python_error();
 }
 
-Buffer::Buffer(Buffer&& other) noexcept : view_(other.view_) { other.view_ = Py_buffer{}; }
+Buffer::Buffer(Buffer&& other) noexcept : view_(other.view_) {
+    other.view_ = Py_buffer{};
+}
 
 Buffer::~Buffer() {
     if (view_.obj != nullptr) PyBuffer_Release(&view_);

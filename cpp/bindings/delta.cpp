@@ -108,7 +108,8 @@ nb::object decode(nb::handle delta_object, nb::handle previous_object, nb::handl
         return nb::borrow(out);
     }
     const std::uint64_t length = delta::state_length(delta.bytes());
-    // Memory is taken for as much as the caller's own state has: the length in the delta is a claim.
+    // Memory is taken for as much as the caller's own state has: the length in the delta is a
+    // claim.
     if (previous_bytes && previous_bytes->size() != length) {
         run({});
     }
@@ -122,23 +123,23 @@ nb::object decode(nb::handle delta_object, nb::handle previous_object, nb::handl
 void init_delta(nb::module_& module) {
     using namespace nb::literals;
 
-    module.def("xor", &xor_buffers, nb::arg("a"), nb::arg("b"), nb::arg("out") = nb::none(),
-               nb::sig("def xor(a: dwcp.typing.BufferLike, b: dwcp.typing.BufferLike, "
-                       "out: dwcp.typing.BufferLike | None = None) -> typing.Any"),
-               "XOR of two buffers of equal length.\n\n"
-               "Returns out when it is given, a writable buffer of the same length that may be a or\n"
-               "b, and new bytes otherwise. The GIL is released for long buffers.\n"
-               "Raises ValueError when the lengths differ or out overlaps an input partially,\n"
-               "TypeError or BufferError when an argument is not a C-contiguous (out: and writable)\n"
-               "buffer.");
+    module.def(
+        "xor", &xor_buffers, nb::arg("a"), nb::arg("b"), nb::arg("out") = nb::none(),
+        nb::sig("def xor(a: dwcp.typing.BufferLike, b: dwcp.typing.BufferLike, "
+                "out: dwcp.typing.BufferLike | None = None) -> typing.Any"),
+        "XOR of two buffers of equal length.\n\n"
+        "Returns out when it is given, a writable buffer of the same length that may be a or\n"
+        "b, and new bytes otherwise. The GIL is released for long buffers.\n"
+        "Raises ValueError when the lengths differ or out overlaps an input partially,\n"
+        "TypeError or BufferError when an argument is not a C-contiguous (out: and writable)\n"
+        "buffer.");
     module.def(
         "update",
         [](nb::handle previous, nb::handle current) {
             const Buffer then(previous, "previous", true);
             const Buffer now(current, "current");
-            return without_gil(now.bytes().size(), [&] {
-                return delta::update(then.writable_bytes(), now.bytes());
-            });
+            return without_gil(now.bytes().size(),
+                               [&] { return delta::update(then.writable_bytes(), now.bytes()); });
         },
         nb::arg("previous"), nb::arg("current"),
         nb::sig("def update(previous: dwcp.typing.BufferLike, current: dwcp.typing.BufferLike) "
@@ -161,7 +162,8 @@ void init_delta(nb::module_& module) {
                 "previous: dwcp.typing.BufferLike, merge_gap: int = 4) "
                 "-> numpy.typing.NDArray[numpy.uint64]"),
         "Ranges of bytes in which two buffers of equal length differ.\n\n"
-        "Returns an array of shape (n, 2): offset and length in bytes, ascending, disjoint. Ranges\n"
+        "Returns an array of shape (n, 2): offset and length in bytes, ascending, disjoint. "
+        "Ranges\n"
         "with fewer than merge_gap equal bytes between them are one. The GIL is released for long\n"
         "buffers. Raises ValueError when the lengths differ.");
     module.def(
@@ -169,7 +171,8 @@ void init_delta(nb::module_& module) {
         [](nb::handle current, nb::handle previous, std::string_view codec,
            std::optional<int> level, std::string_view mode, std::size_t block_size,
            std::optional<std::uint64_t> base_digest) {
-            const delta::Options options = make_options(codec, level, mode, block_size, base_digest);
+            const delta::Options options =
+                make_options(codec, level, mode, block_size, base_digest);
             const Buffer now(current, "current");
             std::optional<Buffer> then;
             if (!previous.is_none()) then.emplace(previous, "previous");
@@ -189,8 +192,10 @@ void init_delta(nb::module_& module) {
                 "level: int | None = None, mode: str = 'auto', block_size: int = 1048576, "
                 "base_digest: int | None = None) -> bytes"),
         "Delta that turns previous into current; previous=None is an all-zero state.\n\n"
-        "codec is 'none', 'lz4' or 'zstd', level that codec's own scale. mode is 'auto' (whatever is\n"
-        "smallest, block by block) or one of 'raw', 'lines-xor', 'lines-new', 'runs'. block_size is a\n"
+        "codec is 'none', 'lz4' or 'zstd', level that codec's own scale. mode is 'auto' (whatever "
+        "is\n"
+        "smallest, block by block) or one of 'raw', 'lines-xor', 'lines-new', 'runs'. block_size "
+        "is a\n"
         "power of two from 4096 to 16777216 bytes. base_digest is crc64nvme(previous) where it is\n"
         "known; without it previous is read once more. The GIL is released.\n"
         "Raises ValueError when the lengths differ or an option is out of bounds.\n"
@@ -207,12 +212,15 @@ void init_delta(nb::module_& module) {
         nb::sig("def apply(delta: dwcp.typing.BufferLike, state: dwcp.typing.BufferLike, *, "
                 "base_digest: int | None = None) -> int"),
         "Apply a delta to a writable buffer in place and return the digest of the new state.\n\n"
-        "Everything is verified before the first byte is written: the checksums of the delta, that\n"
+        "Everything is verified before the first byte is written: the checksums of the delta, "
+        "that\n"
         "state is the one that it was made for, and the digest of the result. base_digest is\n"
         "crc64nvme(state) where it is known; without it state is read in full. Memory beyond the\n"
-        "arguments is at most twice the changed blocks. The GIL is released; nobody else may write\n"
+        "arguments is at most twice the changed blocks. The GIL is released; nobody else may "
+        "write\n"
         "to state meanwhile.\n"
-        "Raises CorruptDelta, WrongBase, or Unsupported for a format version from the future; state\n"
+        "Raises CorruptDelta, WrongBase, or Unsupported for a format version from the future; "
+        "state\n"
         "is then as it was.");
     module.def("decode", &decode, nb::arg("delta"), nb::arg("previous") = nb::none(),
                nb::arg("out") = nb::none(), nb::kw_only(), "base_digest"_a = nb::none(),
@@ -222,7 +230,8 @@ void init_delta(nb::module_& module) {
                        "base_digest: int | None = None) -> typing.Any"),
                "The state that a delta makes of previous (None: of zeros), as bytes or in out.\n\n"
                "out is a writable buffer, previous itself or one that does not overlap it; it is\n"
-               "untouched unless all is verified. Without out and previous, as much memory is taken as the delta says.\n"
+               "untouched unless all is verified. Without out and previous, as much memory is "
+               "taken as the delta says.\n"
                "The GIL is released. Raises as apply does.");
     module.def(
         "inspect",
@@ -231,8 +240,7 @@ void init_delta(nb::module_& module) {
             nb::gil_scoped_release release;
             return delta::inspect(delta.bytes());
         },
-        nb::arg("delta"),
-        nb::sig("def inspect(delta: dwcp.typing.BufferLike) -> Inspection"),
+        nb::arg("delta"), nb::sig("def inspect(delta: dwcp.typing.BufferLike) -> Inspection"),
         "What is in a delta. Raises CorruptDelta or Unsupported.");
     module.def(
         "regions",
@@ -249,7 +257,8 @@ void init_delta(nb::module_& module) {
         nb::sig("def regions(delta: dwcp.typing.BufferLike, merge_gap: int = 0) "
                 "-> numpy.typing.NDArray[numpy.uint64]"),
         "Ranges of bytes of the state that applying a delta may write.\n\n"
-        "Returns an array of shape (n, 2): offset and length in bytes, ascending, disjoint. Ranges\n"
+        "Returns an array of shape (n, 2): offset and length in bytes, ascending, disjoint. "
+        "Ranges\n"
         "with at most merge_gap bytes between them are one. Raises CorruptDelta or Unsupported.");
     module.def(
         "compose",
@@ -257,7 +266,8 @@ void init_delta(nb::module_& module) {
             const delta::Options options =
                 make_options(codec, level, "auto", delta::kBlockBytesDefault, std::nullopt);
             std::vector<Buffer> buffers;
-            for (nb::handle item : nb::borrow<nb::iterable>(deltas)) buffers.emplace_back(item, "deltas");
+            for (nb::handle item : nb::borrow<nb::iterable>(deltas))
+                buffers.emplace_back(item, "deltas");
             std::vector<std::span<const std::byte>> spans;
             for (const Buffer& buffer : buffers) spans.push_back(buffer.bytes());
             const Buffer values(state, "state");
@@ -281,7 +291,8 @@ void init_delta(nb::module_& module) {
 
     nb::class_<delta::Inspection>(module, "Inspection", "What is in a delta.")
         .def_ro("version", &delta::Inspection::version, "Version of the format.")
-        .def_ro("state_length_bytes", &delta::Inspection::state_length_bytes, "Length of the state.")
+        .def_ro("state_length_bytes", &delta::Inspection::state_length_bytes,
+                "Length of the state.")
         .def_ro("base_digest", &delta::Inspection::base_digest,
                 "CRC-64/NVME of the state that the delta applies to.")
         .def_ro("result_digest", &delta::Inspection::result_digest,

@@ -179,7 +179,8 @@ void init_encoder(nb::module_& module) {
         module, "Encoder", nb::type_slots(encoder_slots),
         "Keeps a copy of the last encoded state and compares with it.\n\n"
         "The copy is brought up to date in the pass that compares, and its digest in time\n"
-        "proportional to the change. Calls from several threads are serialised; the GIL is released.")
+        "proportional to the change. Calls from several threads are serialised; the GIL is "
+        "released.")
         .def(
             "__init__",
             [options](LockedEncoder* self, nb::handle initial,
@@ -189,8 +190,7 @@ void init_encoder(nb::module_& module) {
                                          options(codec, level, mode, block_size));
             },
             nb::arg("initial"), nb::kw_only(), "offsets"_a = nb::none(), "codec"_a = "none",
-            "level"_a = nb::none(), "mode"_a = "auto",
-            "block_size"_a = delta::kBlockBytesDefault,
+            "level"_a = nb::none(), "mode"_a = "auto", "block_size"_a = delta::kBlockBytesDefault,
             nb::sig("def __init__(self, initial: dwcp.typing.BufferLike | "
                     "collections.abc.Sequence[dwcp.typing.BufferLike], *, "
                     "offsets: collections.abc.Sequence[int] | None = None, codec: str = 'none', "
@@ -215,8 +215,10 @@ void init_encoder(nb::module_& module) {
         .def("encode", &LockedEncoder::encode, nb::arg("current"),
              nb::sig("def encode(self, current: dwcp.typing.BufferLike | "
                      "collections.abc.Sequence[dwcp.typing.BufferLike]) -> bytes"),
-             "Delta from the last encoded state to current, which is laid out like the initial one.\n\n"
-             "Bytes of current that another thread changes meanwhile are taken once, before or after\n"
+             "Delta from the last encoded state to current, which is laid out like the initial "
+             "one.\n\n"
+             "Bytes of current that another thread changes meanwhile are taken once, before or "
+             "after\n"
              "the change; delta and copy agree. Raises ValueError when lengths differ.")
         .def("encode_file", &LockedEncoder::encode_file, nb::arg("fd"),
              nb::sig("def encode_file(self, fd: int) -> bytes"),
@@ -254,10 +256,11 @@ void init_encoder(nb::module_& module) {
             nb::sig("def state(self) -> memoryview"),
             "Read-only view of the last encoded state; the next call of encode changes it.");
 
-    nb::class_<LockedDecoder>(module, "Decoder",
-                              "Applies deltas to a buffer whose digest it keeps.\n\n"
-                              "Nobody else may write to the buffer. Calls from several threads are\n"
-                              "serialised; the GIL is released.")
+    nb::class_<LockedDecoder>(
+        module, "Decoder",
+        "Applies deltas to a buffer whose digest it keeps.\n\n"
+        "Nobody else may write to the buffer. Calls from several threads are\n"
+        "serialised; the GIL is released.")
         .def(nb::init<nb::handle, std::optional<std::uint64_t>>(), nb::arg("state"),
              nb::arg("digest") = nb::none(),
              nb::sig("def __init__(self, state: dwcp.typing.BufferLike, "

@@ -42,6 +42,8 @@ void translate(const std::exception_ptr& pointer, void*) {
 
 }  // namespace
 
-void init_errors(nb::module_&) { nb::register_exception_translator(translate); }
+void init_errors(nb::module_&) {
+    nb::register_exception_translator(translate);
+}
 
 }  // namespace dwcp::bindings

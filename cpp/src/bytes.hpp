@@ -12,7 +12,9 @@ namespace dwcp {
 inline const std::uint8_t* as_u8(const std::byte* p) {
     return reinterpret_cast<const std::uint8_t*>(p);
 }
-inline std::uint8_t* as_u8(std::byte* p) { return reinterpret_cast<std::uint8_t*>(p); }
+inline std::uint8_t* as_u8(std::byte* p) {
+    return reinterpret_cast<std::uint8_t*>(p);
+}
 
 // Whether two ranges share a byte.
 inline bool overlap(std::span<const std::byte> a, std::span<const std::byte> b) {

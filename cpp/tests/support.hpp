@@ -68,8 +68,8 @@ void for_each_tier(Body&& body) {
 class GuardedPage {
   public:
     GuardedPage() : size_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
-        void* const area = mmap(nullptr, 3 * size_, PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void* const area =
+            mmap(nullptr, 3 * size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         REQUIRE(area != MAP_FAILED);
         area_ = static_cast<std::uint8_t*>(area);
         REQUIRE(mprotect(area_, size_, PROT_NONE) == 0);

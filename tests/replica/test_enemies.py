@@ -30,13 +30,13 @@ def test_noise_from_the_network_harms_nobody(publish: Publish, follow: Follow) -
     replica = follow(address)
     replica.wait(timeout=TIMEOUT)
     for noise in (b"GET / HTTP/1.1\r\n\r\n" * 10, b"", bytes(4096)):
-        with socket.create_connection(parse_address(address), timeout=TIMEOUT) as client:
-            # Answered with an error frame and closed, or reset where noise was left unread.
-            with suppress(ConnectionError, OSError):
-                client.sendall(noise)
-                client.shutdown(socket.SHUT_WR)
-                while client.recv(4096):
-                    pass
+        client = socket.create_connection(parse_address(address), timeout=TIMEOUT)
+        # Answered with an error frame and closed, or reset where noise was left unread.
+        with client, suppress(ConnectionError, OSError):
+            client.sendall(noise)
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(4096):
+                pass
     state[0] = 1
     publisher.publish()
     assert publisher.wait(timeout=TIMEOUT)

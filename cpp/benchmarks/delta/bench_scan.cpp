@@ -30,7 +30,9 @@ double seconds() {
 
 // Makes the compiler believe that all memory may have changed: memcmp of the same bytes would
 // otherwise be done once.
-void forget() { asm volatile("" ::: "memory"); }
+void forget() {
+    asm volatile("" ::: "memory");
+}
 
 // Best seconds of one call, each measurement long enough for the clock.
 class Best {
@@ -80,7 +82,8 @@ void run(std::size_t size, double share) {
         for (int round = 0; round < kRounds; ++round) {
             scan.measure(calls, [&](std::size_t i) {
                 for (std::size_t at = 0; at < size; at += kBlockBytes) {
-                    const std::size_t lines = std::min(kBlockBytes, size - at) / kernels::kLineBytes;
+                    const std::size_t lines =
+                        std::min(kBlockBytes, size - at) / kernels::kLineBytes;
                     sink += kernels.scan_update(as_u8(states[i % 2] + at),
                                                 as_u8(previous.bytes().data() + at), lines,
                                                 masks.data(), as_u8(packed.bytes().data()));

@@ -38,8 +38,7 @@ std::uint64_t close_gaps(std::uint64_t mask) {
 
 bool all_equal(std::span<const std::byte> bytes, std::byte value) {
     if (bytes.empty()) return true;
-    return bytes[0] == value &&
-           std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
+    return bytes[0] == value && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
 }
 
 }  // namespace
@@ -47,10 +46,9 @@ bool all_equal(std::span<const std::byte> bytes, std::byte value) {
 void check_options(const Options& options) {
     if (!std::has_single_bit(options.block_bytes) || options.block_bytes < kBlockBytesMin ||
         options.block_bytes > kBlockBytesMax) {
-        throw std::invalid_argument("block_size must be a power of two from " +
-                                    std::to_string(kBlockBytesMin) + " to " +
-                                    std::to_string(kBlockBytesMax) + " bytes, not " +
-                                    std::to_string(options.block_bytes));
+        throw std::invalid_argument(
+            "block_size must be a power of two from " + std::to_string(kBlockBytesMin) + " to " +
+            std::to_string(kBlockBytesMax) + " bytes, not " + std::to_string(options.block_bytes));
     }
 }
 
@@ -100,7 +98,8 @@ std::size_t BlockEncoder::scan(std::span<const std::byte> current, std::span<Pre
         std::memcpy(then.data(), previous.data() + whole * kLineBytes, tail);
         if (whole % kPageLines == 0) line_masks_[pages_ - 1] = 0;
         std::uint64_t mask = 0;
-        const auto last = run(now.data(), then.data(), 1, &mask, packed_.data() + changed * kLineBytes);
+        const auto last =
+            run(now.data(), then.data(), 1, &mask, packed_.data() + changed * kLineBytes);
         line_masks_[pages_ - 1] |= mask << (whole % kPageLines);
         changed += last;
         tail_changed_ = last != 0;
@@ -207,8 +206,7 @@ void BlockEncoder::build_fresh(std::span<const std::byte> previous, bool updated
 }
 
 // Whether the block now holds one byte over and over.
-bool BlockEncoder::is_fill(std::span<const std::byte> previous, bool updated,
-                           std::size_t changed) {
+bool BlockEncoder::is_fill(std::span<const std::byte> previous, bool updated, std::size_t changed) {
     if (updated) return all_equal(previous, previous[0]);
     // Most blocks fail on their first changed line, before anything is built.
     std::array<std::byte, kLineBytes> line{};

@@ -37,13 +37,17 @@ void check_level(Codec codec, int level) {
     }
     if (level != 0 && (level < low || level > high)) {
         throw std::invalid_argument("level of codec " + std::string(name) + " must be from " +
-                                    std::to_string(low) + " to " + std::to_string(high) +
-                                    ", not " + std::to_string(level));
+                                    std::to_string(low) + " to " + std::to_string(high) + ", not " +
+                                    std::to_string(level));
     }
 }
 
-const char* to_chars(const std::byte* p) { return reinterpret_cast<const char*>(p); }
-char* to_chars(std::byte* p) { return reinterpret_cast<char*>(p); }
+const char* to_chars(const std::byte* p) {
+    return reinterpret_cast<const char*>(p);
+}
+char* to_chars(std::byte* p) {
+    return reinterpret_cast<char*>(p);
+}
 
 }  // namespace
 
@@ -55,7 +59,9 @@ Compressor::Compressor(Codec codec, int level) : codec_(codec), level_(level == 
     }
 }
 
-Compressor::~Compressor() { ZSTD_freeCCtx(zstd_); }
+Compressor::~Compressor() {
+    ZSTD_freeCCtx(zstd_);
+}
 
 std::span<const std::byte> Compressor::compress(std::span<const std::byte> input,
                                                 std::size_t size_limit) {
@@ -64,10 +70,9 @@ std::span<const std::byte> Compressor::compress(std::span<const std::byte> input
     if (scratch_.size() < size_limit) scratch_.resize(size_limit);
     std::size_t size = 0;
     if (codec_ == Codec::kLz4) {
-        size = static_cast<std::size_t>(
-            LZ4_compress_fast(to_chars(input.data()), to_chars(scratch_.data()),
-                              static_cast<int>(input.size()), static_cast<int>(size_limit),
-                              level_));
+        size = static_cast<std::size_t>(LZ4_compress_fast(
+            to_chars(input.data()), to_chars(scratch_.data()), static_cast<int>(input.size()),
+            static_cast<int>(size_limit), level_));
     } else {
         size = ZSTD_compressCCtx(zstd_, scratch_.data(), size_limit, input.data(), input.size(),
                                  level_);

@@ -51,19 +51,19 @@ class LineSet {
 std::vector<Region> regions(std::span<const std::byte> delta, std::uint64_t merge_gap) {
     std::vector<Region> result;
     const DecodedDelta decoded(delta);
-    decoded.for_each([&](const Record& record, std::uint64_t offset,
-                         std::span<const std::byte> values) {
-        const std::uint64_t length = segment_length(record, values);
-        if (length == 0) return;
-        if (!result.empty()) {
-            Region& last = result.back();
-            if (offset - (last.offset + last.length) <= merge_gap) {
-                last.length = offset + length - last.offset;
-                return;
+    decoded.for_each(
+        [&](const Record& record, std::uint64_t offset, std::span<const std::byte> values) {
+            const std::uint64_t length = segment_length(record, values);
+            if (length == 0) return;
+            if (!result.empty()) {
+                Region& last = result.back();
+                if (offset - (last.offset + last.length) <= merge_gap) {
+                    last.length = offset + length - last.offset;
+                    return;
+                }
             }
-        }
-        result.push_back({offset, length});
-    });
+            result.push_back({offset, length});
+        });
     return result;
 }
 

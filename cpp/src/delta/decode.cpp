@@ -164,11 +164,9 @@ Inspection inspect(std::span<const std::byte> delta) {
             ++result.codecs[kCodecNames[static_cast<std::size_t>(stream.codec)]];
         }
     }
-    decoded.for_each(
-        [&](const Record& at, std::uint64_t, std::span<const std::byte> values) {
-            result.changed_bytes +=
-                at.mode == RecordMode::kFill ? at.block_length : values.size();
-        });
+    decoded.for_each([&](const Record& at, std::uint64_t, std::span<const std::byte> values) {
+        result.changed_bytes += at.mode == RecordMode::kFill ? at.block_length : values.size();
+    });
     return result;
 }
 
@@ -180,6 +178,8 @@ std::uint64_t Decoder::apply(std::span<const std::byte> delta) {
     return digest_;
 }
 
-bool Decoder::verify() const { return checksum::crc64nvme(state_) == digest_; }
+bool Decoder::verify() const {
+    return checksum::crc64nvme(state_) == digest_;
+}
 
 }  // namespace dwcp::delta

@@ -48,7 +48,7 @@ struct Encoder::Impl {
     BlockEncoder blocks;
     os::Pages previous;
     std::uint64_t digest = 0;
-    std::size_t delta_bytes = 0;  // length of the last delta
+    std::size_t delta_bytes = 0;                                // length of the last delta
     std::vector<std::pair<std::uint64_t, std::size_t>> layout;  // offset and length of the parts
     std::vector<std::byte> scratch;                             // one block
 };
@@ -182,9 +182,17 @@ Bytes Encoder::encode_file(int fd) {
     return delta;
 }
 
-std::uint64_t Encoder::digest() const noexcept { return impl_->digest; }
-std::span<const std::byte> Encoder::state() const noexcept { return impl_->previous.bytes(); }
-std::uint64_t Encoder::changed_lines() const noexcept { return impl_->blocks.changed_lines(); }
-std::uint64_t Encoder::changed_bytes() const noexcept { return impl_->blocks.changed_bytes(); }
+std::uint64_t Encoder::digest() const noexcept {
+    return impl_->digest;
+}
+std::span<const std::byte> Encoder::state() const noexcept {
+    return impl_->previous.bytes();
+}
+std::uint64_t Encoder::changed_lines() const noexcept {
+    return impl_->blocks.changed_lines();
+}
+std::uint64_t Encoder::changed_bytes() const noexcept {
+    return impl_->blocks.changed_bytes();
+}
 
 }  // namespace dwcp::delta

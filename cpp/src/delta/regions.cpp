@@ -56,9 +56,9 @@ std::uint64_t update(std::span<std::byte> previous, std::span<const std::byte> c
     std::uint64_t changed = 0;
     for (std::size_t line = 0; line < whole; line += kBatchLines) {
         const std::size_t at = line * kernels::kLineBytes;
-        changed += kernels::active().scan_update(now + at, then + at,
-                                                 std::min(kBatchLines, whole - line),
-                                                 line_masks.data(), packed.data());
+        changed +=
+            kernels::active().scan_update(now + at, then + at, std::min(kBatchLines, whole - line),
+                                          line_masks.data(), packed.data());
     }
     const std::size_t tail = current.size() - whole * kernels::kLineBytes;
     const std::size_t at = whole * kernels::kLineBytes;
@@ -70,8 +70,7 @@ std::uint64_t update(std::span<std::byte> previous, std::span<const std::byte> c
 }
 
 std::vector<Region> changed_regions(std::span<const std::byte> current,
-                                    std::span<const std::byte> previous,
-                                    std::uint64_t merge_gap) {
+                                    std::span<const std::byte> previous, std::uint64_t merge_gap) {
     if (current.size() != previous.size()) {
         throw std::invalid_argument(
             "changed_regions: current and previous must have equal lengths, not " +

@@ -99,7 +99,9 @@ void write_header(const Header& header, std::span<std::byte> out) {
     store_at(out, 44, checksum::crc32c(out.first(kHeaderBytes - 4)));
 }
 
-std::uint8_t Reader::u8() { return std::to_integer<std::uint8_t>(bytes(1)[0]); }
+std::uint8_t Reader::u8() {
+    return std::to_integer<std::uint8_t>(bytes(1)[0]);
+}
 
 std::uint32_t Reader::u32() {
     std::uint32_t value;
@@ -178,11 +180,10 @@ bool RecordReader::next(Record& record) {
         stream.codec = static_cast<Codec>(codec);
         stream.decoded_length = reader_.varint();
         const bool index = i == 0;
-        const std::uint64_t limit = index ? index_bytes_max(record.mode, record.block_length)
-                                          : record.block_length;
+        const std::uint64_t limit =
+            index ? index_bytes_max(record.mode, record.block_length) : record.block_length;
         if (stream.decoded_length > limit) throw CorruptDelta("a stream is longer than its block");
-        wire_length[i] =
-            stream.codec == Codec::kNone ? stream.decoded_length : reader_.varint();
+        wire_length[i] = stream.codec == Codec::kNone ? stream.decoded_length : reader_.varint();
         if (wire_length[i] > stream.decoded_length) {
             throw CorruptDelta("a compressed stream is longer than what it decodes to");
         }

@@ -50,9 +50,13 @@ std::vector<std::string> available() {
     return names;
 }
 
-std::string active() { return kernels::tier(kernels::active_tier()).name; }
+std::string active() {
+    return kernels::tier(kernels::active_tier()).name;
+}
 
-std::string compiled_for() { return kernels::active().compiled_for; }
+std::string compiled_for() {
+    return kernels::active().compiled_for;
+}
 
 void force(std::string_view name) {
     const std::size_t index = find_built(name);

@@ -44,8 +44,12 @@ inline __m128i constant(std::uint64_t first, std::uint64_t second) {
     return _mm_set_epi64x(static_cast<long long>(second), static_cast<long long>(first));
 }
 
-inline std::uint64_t low64(__m128i v) { return static_cast<std::uint64_t>(_mm_cvtsi128_si64(v)); }
-inline std::uint64_t high64(__m128i v) { return low64(_mm_unpackhi_epi64(v, v)); }
+inline std::uint64_t low64(__m128i v) {
+    return static_cast<std::uint64_t>(_mm_cvtsi128_si64(v));
+}
+inline std::uint64_t high64(__m128i v) {
+    return low64(_mm_unpackhi_epi64(v, v));
+}
 
 inline __m128i multiply(std::uint64_t a, std::uint64_t b) {
     return _mm_clmulepi64_si128(constant(a, 0), constant(b, 0), 0x00);
@@ -63,8 +67,8 @@ inline __m128i fold(__m128i lane, __m128i data) {
 #if defined(__VPCLMULQDQ__)
 template <typename Crc, unsigned bits>
 inline __m512i fold(__m512i lanes, __m512i data) {
-    const __m512i k = _mm512_broadcast_i32x4(
-        constant(Fold<Crc, bits>::kFirst, Fold<Crc, bits>::kSecond));
+    const __m512i k =
+        _mm512_broadcast_i32x4(constant(Fold<Crc, bits>::kFirst, Fold<Crc, bits>::kSecond));
     const __m512i first = _mm512_clmulepi64_epi128(lanes, k, 0x00);
     const __m512i second = _mm512_clmulepi64_epi128(lanes, k, 0x11);
     return _mm512_ternarylogic_epi64(first, second, data, 0x96);

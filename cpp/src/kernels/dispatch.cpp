@@ -70,9 +70,13 @@ namespace {
 [[maybe_unused]] const bool kChosen = (activate(best_tier(), false), true);
 }  // namespace
 
-const TierInfo& tier(std::size_t index) noexcept { return tiers()[index]; }
+const TierInfo& tier(std::size_t index) noexcept {
+    return tiers()[index];
+}
 
-std::size_t active_tier() noexcept { return active_index.load(std::memory_order_relaxed); }
+std::size_t active_tier() noexcept {
+    return active_index.load(std::memory_order_relaxed);
+}
 
 void activate(std::size_t index, bool counted) noexcept {
     const Table* table = tiers()[index].table;

@@ -28,7 +28,9 @@ const TierInfo& tier(std::size_t index) noexcept;
 extern std::atomic<const Table*> active_table;
 
 // Tables are constant and published once: a relaxed load can only yield a complete one.
-inline const Table& active() noexcept { return *active_table.load(std::memory_order_relaxed); }
+inline const Table& active() noexcept {
+    return *active_table.load(std::memory_order_relaxed);
+}
 
 std::size_t active_tier() noexcept;
 

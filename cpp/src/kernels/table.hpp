@@ -14,39 +14,38 @@ inline constexpr std::size_t kPageLines = 64;
 inline constexpr std::size_t kPageBytes = kLineBytes * kPageLines;
 
 // X(name, result, (parameters), (arguments))
-#define DWCP_KERNELS(X)                                                                           \
-    /* out = a ^ b; out may be a or b, any other overlap is not allowed. */                       \
-    X(xor_bytes, void,                                                                            \
-      (std::uint8_t * out, const std::uint8_t* a, const std::uint8_t* b, std::size_t size),       \
-      (out, a, b, size))                                                                          \
-    /* The same with stores that bypass the caches; out overlaps neither a nor b. */              \
-    X(xor_bytes_streaming, void,                                                                  \
-      (std::uint8_t * out, const std::uint8_t* a, const std::uint8_t* b, std::size_t size),       \
-      (out, a, b, size))                                                                          \
-    /* Compares `lines` lines of 64 bytes. masks[p] gets one bit for each changed line of page    \
-       p (the last page may be partial); the XOR of the changed lines is packed into `packed`,    \
-       which holds `lines` lines. Returns how many lines changed. */                              \
-    X(scan, std::size_t,                                                                          \
-      (const std::uint8_t* current, const std::uint8_t* previous, std::size_t lines,              \
-       std::uint64_t* masks, std::uint8_t* packed),                                               \
-      (current, previous, lines, masks, packed))                                                  \
-    /* The same, and brings `previous` up to date in the pass. Each byte of `current` that is     \
-       used is read once into a register that feeds both the XOR and the update, so the two       \
-       agree even while another thread writes to `current`. */                                    \
-    X(scan_update, std::size_t,                                                                   \
-      (const std::uint8_t* current, std::uint8_t* previous, std::size_t lines,                    \
-       std::uint64_t* masks, std::uint8_t* packed),                                               \
-      (current, previous, lines, masks, packed))                                                  \
-    /* masks[i] gets one bit for each byte of line i that is not zero. */                         \
-    X(nonzero_masks, void,                                                                        \
-      (const std::uint8_t* packed, std::size_t lines, std::uint64_t* masks),                      \
-      (packed, lines, masks))                                                                     \
-    /* CRC registers without initial and final inversion. */                                      \
-    X(crc32c, std::uint32_t,                                                                      \
-      (std::uint32_t state, const std::uint8_t* data, std::size_t size), (state, data, size))     \
-    X(crc64nvme, std::uint64_t,                                                                   \
-      (std::uint64_t state, const std::uint8_t* data, std::size_t size), (state, data, size))     \
-    /* Product of two residues modulo the CRC-64/NVME polynomial, bit-reflected. */               \
+#define DWCP_KERNELS(X)                                                                            \
+    /* out = a ^ b; out may be a or b, any other overlap is not allowed. */                        \
+    X(xor_bytes, void,                                                                             \
+      (std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::size_t size),         \
+      (out, a, b, size))                                                                           \
+    /* The same with stores that bypass the caches; out overlaps neither a nor b. */               \
+    X(xor_bytes_streaming, void,                                                                   \
+      (std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::size_t size),         \
+      (out, a, b, size))                                                                           \
+    /* Compares `lines` lines of 64 bytes. masks[p] gets one bit for each changed line of page     \
+       p (the last page may be partial); the XOR of the changed lines is packed into `packed`,     \
+       which holds `lines` lines. Returns how many lines changed. */                               \
+    X(scan, std::size_t,                                                                           \
+      (const std::uint8_t* current, const std::uint8_t* previous, std::size_t lines,               \
+       std::uint64_t* masks, std::uint8_t* packed),                                                \
+      (current, previous, lines, masks, packed))                                                   \
+    /* The same, and brings `previous` up to date in the pass. Each byte of `current` that is      \
+       used is read once into a register that feeds both the XOR and the update, so the two        \
+       agree even while another thread writes to `current`. */                                     \
+    X(scan_update, std::size_t,                                                                    \
+      (const std::uint8_t* current, std::uint8_t* previous, std::size_t lines,                     \
+       std::uint64_t* masks, std::uint8_t* packed),                                                \
+      (current, previous, lines, masks, packed))                                                   \
+    /* masks[i] gets one bit for each byte of line i that is not zero. */                          \
+    X(nonzero_masks, void, (const std::uint8_t* packed, std::size_t lines, std::uint64_t* masks),  \
+      (packed, lines, masks))                                                                      \
+    /* CRC registers without initial and final inversion. */                                       \
+    X(crc32c, std::uint32_t, (std::uint32_t state, const std::uint8_t* data, std::size_t size),    \
+      (state, data, size))                                                                         \
+    X(crc64nvme, std::uint64_t, (std::uint64_t state, const std::uint8_t* data, std::size_t size), \
+      (state, data, size))                                                                         \
+    /* Product of two residues modulo the CRC-64/NVME polynomial, bit-reflected. */                \
     X(crc64nvme_multiply, std::uint64_t, (std::uint64_t a, std::uint64_t b), (a, b))
 
 struct Table {

@@ -23,10 +23,9 @@ namespace {
 #define DWCP_CONCAT(a, b) DWCP_CONCAT_(a, b)
 
 extern const Table DWCP_CONCAT(table_, DWCP_TIER);
-const Table DWCP_CONCAT(table_, DWCP_TIER) = {
-    vec::kCompiledFor,
+const Table DWCP_CONCAT(table_, DWCP_TIER) = {vec::kCompiledFor,
 #define DWCP_KERNEL_POINTER(name, result, parameters, arguments) name,
-    DWCP_KERNELS(DWCP_KERNEL_POINTER)
+                                              DWCP_KERNELS(DWCP_KERNEL_POINTER)
 #undef DWCP_KERNEL_POINTER
 };
 

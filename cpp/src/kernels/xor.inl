@@ -59,9 +59,8 @@ void xor_bytes(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, 
     const vec::Vec first = vec::bit_xor(vec::load(a), vec::load(b));
     const vec::Vec last = vec::bit_xor(vec::load(a + size - kVec), vec::load(b + size - kVec));
     // A store that straddles two lines costs two: longer loops start where out is aligned.
-    std::size_t i = size < kAlignBytesMin
-                        ? kVec
-                        : kVec - reinterpret_cast<std::uintptr_t>(out) % kVec;
+    std::size_t i =
+        size < kAlignBytesMin ? kVec : kVec - reinterpret_cast<std::uintptr_t>(out) % kVec;
     for (; i + 4 * kVec <= size; i += 4 * kVec) {
         const vec::Vec v0 = vec::bit_xor(vec::load(a + i), vec::load(b + i));
         const vec::Vec v1 = vec::bit_xor(vec::load(a + i + kVec), vec::load(b + i + kVec));
@@ -83,8 +82,8 @@ void xor_bytes_streaming(std::uint8_t* out, const std::uint8_t* a, const std::ui
                          std::size_t size) {
     constexpr std::size_t kVec = sizeof(vec::Vec);
     // Non-temporal stores need an aligned destination, and whole lines to be worth anything.
-    const std::size_t head = (kLineBytes - reinterpret_cast<std::uintptr_t>(out) % kLineBytes) %
-                             kLineBytes;
+    const std::size_t head =
+        (kLineBytes - reinterpret_cast<std::uintptr_t>(out) % kLineBytes) % kLineBytes;
     if (size < head + kLineBytes) {
         xor_bytes(out, a, b, size);
         return;

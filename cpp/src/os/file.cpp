@@ -28,7 +28,7 @@ std::int64_t nanoseconds(const timespec& time) {
 }  // namespace
 
 FileStamp file_stamp(int fd) {
-    struct stat status {};
+    struct stat status{};
     if (fstat(fd, &status) != 0) fail(errno, "fstat of the state's file");
     FileStamp stamp;
     stamp.modified_ns = nanoseconds(status.st_mtim);

@@ -23,8 +23,8 @@ void repair_header(delta::Bytes& bytes) {
 // The only record ends with its CRC.
 void repair_record(delta::Bytes& bytes) {
     if (bytes.size() < delta::kHeaderBytes + 4) return;
-    const auto covered = std::span(bytes).subspan(delta::kHeaderBytes,
-                                                  bytes.size() - delta::kHeaderBytes - 4);
+    const auto covered =
+        std::span(bytes).subspan(delta::kHeaderBytes, bytes.size() - delta::kHeaderBytes - 4);
     const std::uint32_t crc = checksum::crc32c(covered);
     std::memcpy(bytes.data() + bytes.size() - 4, &crc, sizeof crc);
 }
@@ -58,8 +58,8 @@ TEST_CASE("mutated deltas are refused and leave the state alone") {
     Random random(5);
     std::size_t refused = 0;
     std::size_t applied = 0;
-    for (const auto mode : {delta::Mode::kRaw, delta::Mode::kLinesXor, delta::Mode::kLinesNew,
-                            delta::Mode::kRuns}) {
+    for (const auto mode :
+         {delta::Mode::kRaw, delta::Mode::kLinesXor, delta::Mode::kLinesNew, delta::Mode::kRuns}) {
         for (const auto codec : {delta::Codec::kNone, delta::Codec::kLz4, delta::Codec::kZstd}) {
             delta::Options options;
             options.mode = mode;

@@ -85,9 +85,9 @@ TEST_CASE("the linear register skips zeros and follows a change") {
         }
         // Beyond any buffer: 2^40 + 3 zeros in two steps are the same as in one.
         const std::uint64_t once = checksum::crc64nvme_of_zeros((std::uint64_t{1} << 40) + 3);
-        const std::uint64_t twice = checksum::crc64nvme_combine(
-            checksum::crc64nvme_of_zeros(std::uint64_t{1} << 40),
-            checksum::crc64nvme_of_zeros(3), 3);
+        const std::uint64_t twice =
+            checksum::crc64nvme_combine(checksum::crc64nvme_of_zeros(std::uint64_t{1} << 40),
+                                        checksum::crc64nvme_of_zeros(3), 3);
         REQUIRE(once == twice);
     });
 }

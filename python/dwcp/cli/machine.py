@@ -168,7 +168,7 @@ def _field(source: dict[str, Any] | str, name: str) -> Callable[[], Any]:
     def read() -> Any:
         if isinstance(source, str):
             raise LookupError(source)
-        if name not in source:
+        if source.get(name) is None:
             raise LookupError(f"the core library does not tell {name}")
         return source[name]
 

@@ -78,7 +78,7 @@ struct Inspection {
     std::uint32_t block_size_bytes = 0;
     std::uint64_t wire_bytes = 0;
     std::uint64_t changed_blocks = 0;
-    std::uint64_t changed_bytes = 0;            // bytes of the state that the records write
+    std::uint64_t changed_bytes = 0;              // bytes of the state that the records write
     std::map<std::string, std::uint64_t> modes;   // records by mode
     std::map<std::string, std::uint64_t> codecs;  // streams by codec
     // Length of the state for each byte of the delta.

@@ -12,7 +12,7 @@ struct Machine {
     std::string io_uring_reason;  // why not, or what was found
     bool numa_available = false;
     int numa_nodes = 1;
-    std::size_t last_level_cache_bytes = 0;  // 0: unknown
+    std::size_t last_level_cache_bytes = 0;       // 0: unknown
     std::map<std::string, std::string> versions;  // of the libraries in use
 };
 

@@ -18,16 +18,28 @@ constexpr const char* kCompiledFor = "avx512";
 
 using Vec = __m512i;
 
-inline Vec load(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
-inline void store(std::uint8_t* p, Vec v) { _mm512_storeu_si512(p, v); }
+inline Vec load(const std::uint8_t* p) {
+    return _mm512_loadu_si512(p);
+}
+inline void store(std::uint8_t* p, Vec v) {
+    _mm512_storeu_si512(p, v);
+}
 inline void stream(std::uint8_t* p, Vec v) {
     _mm512_stream_si512(reinterpret_cast<__m512i*>(p), v);
 }
-inline void fence() { _mm_sfence(); }
-inline Vec bit_xor(Vec a, Vec b) { return _mm512_xor_si512(a, b); }
+inline void fence() {
+    _mm_sfence();
+}
+inline Vec bit_xor(Vec a, Vec b) {
+    return _mm512_xor_si512(a, b);
+}
 
-inline Vec bit_or(Vec a, Vec b) { return _mm512_or_si512(a, b); }
-inline bool is_zero(Vec v) { return _mm512_test_epi64_mask(v, v) == 0; }
+inline Vec bit_or(Vec a, Vec b) {
+    return _mm512_or_si512(a, b);
+}
+inline bool is_zero(Vec v) {
+    return _mm512_test_epi64_mask(v, v) == 0;
+}
 
 // Not zero where two lines differ anywhere.
 inline Vec line_difference(const std::uint8_t* a, const std::uint8_t* b) {
@@ -41,7 +53,9 @@ inline std::uint64_t nonzero_mask(const std::uint8_t* line) {
 
 // size < 64: lanes beyond it are neither read nor written.
 #define DWCP_VEC_MASKED 1
-inline __mmask64 first_bytes(std::size_t size) { return _bzhi_u64(~0ull, static_cast<unsigned>(size)); }
+inline __mmask64 first_bytes(std::size_t size) {
+    return _bzhi_u64(~0ull, static_cast<unsigned>(size));
+}
 inline Vec load_first(const std::uint8_t* p, std::size_t size) {
     return _mm512_maskz_loadu_epi8(first_bytes(size), p);
 }

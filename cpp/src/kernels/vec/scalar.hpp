@@ -21,13 +21,23 @@ inline Vec load(const std::uint8_t* p) {
     std::memcpy(&v, p, sizeof v);
     return v;
 }
-inline void store(std::uint8_t* p, Vec v) { std::memcpy(p, &v, sizeof v); }
-inline void stream(std::uint8_t* p, Vec v) { store(p, v); }
+inline void store(std::uint8_t* p, Vec v) {
+    std::memcpy(p, &v, sizeof v);
+}
+inline void stream(std::uint8_t* p, Vec v) {
+    store(p, v);
+}
 inline void fence() {}
-inline Vec bit_xor(Vec a, Vec b) { return a ^ b; }
+inline Vec bit_xor(Vec a, Vec b) {
+    return a ^ b;
+}
 
-inline Vec bit_or(Vec a, Vec b) { return a | b; }
-inline bool is_zero(Vec v) { return v == 0; }
+inline Vec bit_or(Vec a, Vec b) {
+    return a | b;
+}
+inline bool is_zero(Vec v) {
+    return v == 0;
+}
 
 // Not zero where two lines differ anywhere.
 inline Vec line_difference(const std::uint8_t* a, const std::uint8_t* b) {

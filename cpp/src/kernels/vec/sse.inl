@@ -13,12 +13,22 @@ using Vec = __m128i;
 inline Vec load(const std::uint8_t* p) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
 }
-inline void store(std::uint8_t* p, Vec v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v); }
-inline void stream(std::uint8_t* p, Vec v) { _mm_stream_si128(reinterpret_cast<__m128i*>(p), v); }
-inline void fence() { _mm_sfence(); }
-inline Vec bit_xor(Vec a, Vec b) { return _mm_xor_si128(a, b); }
+inline void store(std::uint8_t* p, Vec v) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v);
+}
+inline void stream(std::uint8_t* p, Vec v) {
+    _mm_stream_si128(reinterpret_cast<__m128i*>(p), v);
+}
+inline void fence() {
+    _mm_sfence();
+}
+inline Vec bit_xor(Vec a, Vec b) {
+    return _mm_xor_si128(a, b);
+}
 
-inline Vec bit_or(Vec a, Vec b) { return _mm_or_si128(a, b); }
+inline Vec bit_or(Vec a, Vec b) {
+    return _mm_or_si128(a, b);
+}
 inline bool is_zero(Vec v) {
     return _mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_setzero_si128())) == 0xFFFF;
 }
