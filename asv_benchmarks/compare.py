@@ -16,6 +16,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,16 @@ def calls_for(work: Callable[[], None]) -> int:
         calls *= 2
 
 
-def measure(suite: Any, case: tuple[Any, ...], rounds: int) -> tuple[dict[str, float], int]:
-    """Best seconds of one call for each contestant, and the bytes of state that a call handles."""
+@dataclass
+class Measured:
+    """Best seconds of one call for each contestant, and what else a suite tracks."""
+
+    seconds: dict[str, float]
+    volume_bytes: int
+    tracked: dict[str, float]
+
+
+def measure(suite: Any, case: tuple[Any, ...], rounds: int) -> Measured:
     instance = suite()
     instance.setup(*case)
     try:
@@ -69,7 +78,12 @@ def measure(suite: Any, case: tuple[Any, ...], rounds: int) -> tuple[dict[str, f
                 for _ in range(calls[name]):
                     call()
                 best[name] = min(best[name], (time.perf_counter() - start) / calls[name])
-        return best, instance.volume(*case)
+        tracked = {
+            name.removeprefix("track_"): getattr(instance, name)(*case)
+            for name in dir(instance)
+            if name.startswith("track_")
+        }
+        return Measured(best, instance.volume(*case), tracked)
     finally:
         instance.teardown(*case)
 
@@ -87,15 +101,17 @@ def duration(seconds: float) -> str:
     return f"{seconds:.3g} s"
 
 
-def row(suite: Any, case: tuple[Any, ...], best: dict[str, float], volume: int) -> dict[str, Any]:
-    ours = {name: s for name, s in best.items() if name.startswith("dwcp")}
-    peers = {name: s for name, s in best.items() if name not in ours}
+def row(suite: Any, case: tuple[Any, ...], measured: Measured) -> dict[str, Any]:
+    ours = {name: s for name, s in measured.seconds.items() if name.startswith("dwcp")}
+    peers = {name: s for name, s in measured.seconds.items() if name not in ours}
+    rates = {name: measured.volume_bytes / s / 1e9 for name, s in measured.seconds.items()}
     return {
         "suite": suite.__name__,
         "case": dict(zip(suite.param_names, case, strict=True)),
-        "seconds": best,
-        "gigabytes_per_second": {name: volume / s / 1e9 for name, s in best.items()},
+        "seconds": measured.seconds,
+        "gigabytes_per_second": rates,
         "ratio": {f"{p}/{o}": peers[p] / ours[o] for o in ours for p in peers},
+        "tracked": measured.tracked,
     }
 
 
@@ -105,8 +121,8 @@ def show(console: Console, suite: type, rows: list[dict[str, Any]]) -> None:
     contestants = list(rows[0]["seconds"])
     for name in [*names, *contestants]:
         table.add_column(name, justify="right")
-    for ratio in rows[0]["ratio"]:
-        table.add_column(ratio, justify="right")
+    for name in [*rows[0]["ratio"], *rows[0]["tracked"]]:
+        table.add_column(name, justify="right")
     for item in rows:
         cells = [str(item["case"][name]) for name in names]
         for name in contestants:
@@ -114,6 +130,7 @@ def show(console: Console, suite: type, rows: list[dict[str, Any]]) -> None:
             cells.append(f"{duration(item['seconds'][name])} {rate:.3g} GB/s")
         for value in item["ratio"].values():
             cells.append(f"[{'green' if value >= 1 else 'red'}]{value:.2f}[/]")
+        cells += [f"{value:,.6g}" for value in item["tracked"].values()]
         table.add_row(*cells)
     console.print(table)
 
@@ -142,7 +159,7 @@ def main() -> None:
     for suite in selected:
         rows = []
         for case in cases(suite, tier):
-            rows.append(row(suite, case, *measure(suite, case, options.rounds)))
+            rows.append(row(suite, case, measure(suite, case, options.rounds)))
             if options.json:
                 print(json.dumps(rows[-1]), flush=True)
         if not options.json:
