@@ -16,3 +16,6 @@ dwcp._core.delta.decode:
         \doc
     @overload
     def decode(delta: BufferLike, previous: BufferLike | None, out: _BufferT, *, base_digest: int | None = None) -> _BufferT: ...
+
+# Only Python 3.12 and later show it, and `state` is what users want.
+dwcp._core.delta.Encoder.__buffer__:
