@@ -36,6 +36,16 @@ std::uint64_t close_gaps(std::uint64_t mask) {
            (below3 & above1);
 }
 
+// Copies a run of at most one line. Most are short, and a copy of fixed size costs a few
+// instructions where memcpy is a call; both buffers have a line of slack behind them.
+inline void copy_run(std::byte* out, const std::byte* in, unsigned count) {
+    if (count <= 16) {
+        std::memcpy(out, in, 16);
+    } else {
+        std::memcpy(out, in, kLineBytes);
+    }
+}
+
 bool all_equal(std::span<const std::byte> bytes, std::byte value) {
     if (bytes.empty()) return true;
     return bytes[0] == value && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
@@ -293,7 +303,7 @@ void BlockEncoder::build_runs(std::size_t lines) {
                     flush();
                     run_start = at;
                 }
-                std::memcpy(values, bytes + first, count);
+                copy_run(values, bytes + first, count);
                 values += count;
                 run_end = at + count;
             });
