@@ -7,7 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <new>
 #include <string>
 #include <system_error>
@@ -43,6 +45,18 @@ FileStamp file_stamp(int fd) {
         fail(EINVAL, "a state is a regular file, a memory file or a block device");
     }
     return stamp;
+}
+
+void wait_until_past(const FileStamp& stamp) {
+    constexpr int kWaitsMax = 50;
+    constexpr timespec kWait = {0, 500'000};
+    for (int i = 0; i < kWaitsMax; ++i) {
+        timespec now{};
+        // The clock that files are stamped with.
+        if (clock_gettime(CLOCK_REALTIME_COARSE, &now) != 0) return;
+        if (nanoseconds(now) > std::max(stamp.modified_ns, stamp.changed_ns)) return;
+        nanosleep(&kWait, nullptr);
+    }
 }
 
 std::size_t read_at(int fd, std::span<std::byte> buffer, std::uint64_t offset) {

@@ -19,6 +19,11 @@ struct FileStamp {
 // std::system_error with EINVAL.
 FileStamp file_stamp(int fd);
 
+// Waits until a write would get a later time than `stamp` has. Kernels before 6.13 stamp files with
+// a clock that moves once a tick (1 to 10 ms): a second write in the tick of the first one leaves
+// no trace. Gives up after a few ticks when the file's time lies in the future.
+void wait_until_past(const FileStamp& stamp);
+
 // Reads until `buffer` is full or the file ends; returns the bytes read. Retries EINTR.
 std::size_t read_at(int fd, std::span<std::byte> buffer, std::uint64_t offset);
 

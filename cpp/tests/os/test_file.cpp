@@ -45,3 +45,19 @@ TEST_CASE("pages are zero at first and move") {
     CHECK(moved.bytes()[4999] == std::byte{1});
     CHECK(os::Pages(0).bytes().empty());
 }
+
+TEST_CASE("once a stamp is past, every write changes it") {
+    const int fd = memfd_create("test", 0);
+    REQUIRE(fd >= 0);
+    for (int i = 0; i < 20; ++i) {
+        REQUIRE(pwrite(fd, "a", 1, 0) == 1);
+        const os::FileStamp before = os::file_stamp(fd);
+        os::wait_until_past(before);
+        REQUIRE(pwrite(fd, "b", 1, 0) == 1);
+        CHECK(os::file_stamp(fd) != before);
+    }
+    os::FileStamp future = os::file_stamp(fd);
+    future.modified_ns += std::int64_t{3600} * 1'000'000'000;
+    os::wait_until_past(future);
+    close(fd);
+}
