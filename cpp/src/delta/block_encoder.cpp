@@ -19,6 +19,9 @@ constexpr std::size_t kPageLines = kPageBytes / kLineBytes;
 constexpr std::size_t kSlackBytes = kLineBytes;
 // Runs of changed lines in a page up to which the zeros between them are skipped one by one.
 constexpr std::size_t kDigestRunsMax = 3;
+// Lines between two steps of the base's digest: whole pages, few enough to stay in the first-level
+// cache.
+constexpr std::size_t kDigestPieceLines = 2 * kPageLines;
 // Lines of a block that decide which form compresses best.
 constexpr std::size_t kSampleLines = 1024;
 
@@ -71,6 +74,10 @@ BlockEncoder::BlockEncoder(const Options& options)
     packed_.resize(options.block_bytes + kSlackBytes);
 }
 
+void BlockEncoder::track_base_digest() noexcept {
+    base_digest_ = 0;
+}
+
 void BlockEncoder::restart() noexcept {
     change_ = {};
     change_end_ = offset_ = skipped_ = changed_lines_ = changed_bytes_ = 0;
@@ -97,8 +104,24 @@ std::size_t BlockEncoder::scan(std::span<const std::byte> current, std::span<Pre
     const std::size_t whole = current.size() / kLineBytes;
     const std::size_t tail = current.size() % kLineBytes;
     pages_ = (current.size() + kPageBytes - 1) / kPageBytes;
-    std::size_t changed =
-        run(current.data(), previous.data(), whole, line_masks_.data(), packed_.data());
+    // In one go, or piece by piece where the base's digest is wanted: the checksum of a piece is
+    // computed from the cache while memory delivers the next one.
+    const std::size_t piece = base_digest_ ? kDigestPieceLines : whole;
+    std::size_t changed = 0;
+    for (std::size_t line = 0; line < whole; line += piece) {
+        const std::size_t count = std::min(piece, whole - line);
+        const std::size_t at = line * kLineBytes;
+        changed +=
+            run(current.data() + at, previous.data() + at, count,
+                line_masks_.data() + line / kPageLines, packed_.data() + changed * kLineBytes);
+        if (base_digest_) {
+            const auto bytes = previous.subspan(at, count * kLineBytes);
+            base_digest_ = checksum::crc64nvme(bytes, *base_digest_);
+        }
+    }
+    if (base_digest_) {
+        base_digest_ = checksum::crc64nvme(previous.subspan(whole * kLineBytes), *base_digest_);
+    }
     tail_changed_ = false;
     if (tail != 0) {
         // The last line is padded with zeros, which are equal on both sides.

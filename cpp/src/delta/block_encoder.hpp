@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -29,6 +30,10 @@ class BlockEncoder {
     // The same, and makes `previous` equal to what was encoded.
     void encode_update(std::span<const std::byte> current, std::span<std::byte> previous,
                        Bytes& out);
+
+    // From now on computes the digest of the previous state along the way, for encode() only.
+    void track_base_digest() noexcept;
+    [[nodiscard]] std::uint64_t base_digest() const noexcept { return base_digest_.value_or(0); }
 
     // Digest of the current state, when all blocks of a state of this length went through.
     [[nodiscard]] std::uint64_t result_digest(std::uint64_t base_digest,
@@ -69,6 +74,7 @@ class BlockEncoder {
     using Scratch = std::vector<std::byte, UninitializedAllocator<std::byte>>;
 
     Mode mode_;
+    std::optional<std::uint64_t> base_digest_;
     Compressor compressor_;
     std::vector<std::uint64_t> line_masks_;  // one for each page of the block
     std::vector<std::uint64_t> byte_masks_;  // one for each changed line

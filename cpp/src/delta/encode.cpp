@@ -16,17 +16,15 @@ Bytes encode_blocks(std::span<const std::byte> current, const Options& options,
                     std::optional<std::uint64_t> base_digest, PreviousBlock&& previous_block) {
     BlockEncoder encoder(options);
     Bytes out(kHeaderBytes);
-    std::uint64_t digest = 0;
+    if (!base_digest) encoder.track_base_digest();
     for (std::size_t at = 0; at < current.size(); at += options.block_bytes) {
         const auto now = current.subspan(at, std::min(options.block_bytes, current.size() - at));
         const auto then = previous_block(at, now.size());
         encoder.encode(now, then, out);
-        // The block has just been read: its digest comes from the cache.
-        if (!base_digest) digest = checksum::crc64nvme(then, digest);
     }
     Header header;
     header.state_length = current.size();
-    header.base_digest = base_digest.value_or(digest);
+    header.base_digest = base_digest.value_or(encoder.base_digest());
     header.result_digest = encoder.result_digest(header.base_digest, current.size());
     header.body_length = out.size() - kHeaderBytes;
     header.block_bytes = static_cast<std::uint32_t>(options.block_bytes);
