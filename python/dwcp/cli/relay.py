@@ -12,7 +12,7 @@ from types import TracebackType
 # Small enough that a bucket's pauses are short, large enough that calls cost little.
 _CHUNK_BYTES = 64 << 10
 # Rate that a thread which was woken too late may catch up with; 2 ms of 1 Gbit/s.
-_BURST_BYTES = 256 << 10
+BURST_BYTES = 256 << 10
 # Kernel buffers on the way in: bytes that wait there have left the sender but not crossed the link.
 _QUEUE_BYTES = 1 << 20
 _CONNECT_TIMEOUT_SECONDS = 5.0
@@ -32,7 +32,7 @@ class TokenBucket:
         Bytes that may be made up for at once.
     """
 
-    def __init__(self, rate: float, burst: int = _BURST_BYTES) -> None:
+    def __init__(self, rate: float, burst: int = BURST_BYTES) -> None:
         if rate <= 0:
             raise ValueError(f"rate must be above 0 bytes a second, not {rate}")
         self._rate = rate
