@@ -15,11 +15,30 @@ import zstandard
 
 from dwcp import delta, isa
 
-from .states import MIB, random_state, sqlite_states, with_changed_lines
+from .states import MIB, State, random_state, sqlite_states, with_changed_lines
 
 TIERS = isa.available()
 _libc = ctypes.CDLL(None)
 _libc.memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+
+
+def xbzrle_bytes(current: State, previous: State) -> int:
+    """Bytes that QEMU's XBZRLE takes for the changed pages of 4 KiB, without its page headers.
+
+    For each page: pairs of the lengths of an equal and a changed run, in LEB128, and the changed
+    bytes (docs/devel/migration of QEMU, xbzrle).
+    """
+    total, page, end = 0, -1, 0
+    for first, length in delta.changed_regions(current, previous, merge_gap=1).tolist():
+        while length > 0:
+            if first // 4096 != page:
+                page = first // 4096
+                end = page * 4096
+            count = min(length, (page + 1) * 4096 - first)
+            total += (1 if first - end < 128 else 2) + (1 if count < 128 else 2) + count
+            end = first = first + count
+            length -= count
+    return total
 
 
 class _Forced:
@@ -142,6 +161,13 @@ class EncodeDatabase(_Forced):
 
     def track_ratio(self, tier: str) -> float:
         return len(self.current) / len(delta.encode(self.current, self.previous))
+
+    def track_ratio_zstd(self, tier: str) -> float:
+        encoded = delta.encode(self.current, self.previous, codec="zstd")
+        return len(self.current) / len(encoded)
+
+    def track_ratio_xbzrle(self, tier: str) -> float:
+        return len(self.current) / xbzrle_bytes(self.current, self.previous)
 
 
 class Encode(_Forced):
