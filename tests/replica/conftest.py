@@ -1,5 +1,7 @@
 """What the replica tests share."""
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -34,3 +36,14 @@ def follow() -> Iterator[Callable[..., Replica]]:
             return stack.enter_context(Replica(address, **options))
 
         yield make
+
+
+def namespace_command(kind: str) -> list[str]:
+    """How to run a command in a namespace of its own; skips the test where that is not allowed."""
+    command = ["unshare", kind]
+    if os.geteuid() != 0:
+        command.append("--map-root-user")
+    probe = subprocess.run([*command, "true"], capture_output=True, check=False)
+    if probe.returncode != 0:
+        pytest.skip(f"no namespaces here: {probe.stderr.decode().strip()}")
+    return command

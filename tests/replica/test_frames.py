@@ -26,7 +26,7 @@ from dwcp.replica.frames import (
 EVERYTHING = Limits(dict.fromkeys(Type, 1 << 16))
 
 MESSAGES: list[Message] = [
-    Hello(Role.REPLICA, 1, 2, 3, 4, b"secret"),
+    Hello(Role.REPLICA, 1, 2, 3, 4, 5, b"secret"),
     Hello(Role.PUBLISHER, epoch=2**64 - 1),
     Keyframe(1, 2, 100, 4, 0, 60, b"null", b"x" * 70),
     Keyframe(1, 2, 100, 4, 60, 40, b"", b""),

@@ -1,11 +1,30 @@
-import pytest
+import itertools
+import resource
+import struct
 
-from dwcp import CorruptFrame
-from dwcp.replica.frames import Ack, Bye, Delta, Failure, Hello, Keyframe, Message, Role
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dwcp import CorruptFrame, checksum
+from dwcp.replica.frames import (
+    Ack,
+    Bye,
+    Delta,
+    Failure,
+    FrameReader,
+    Hello,
+    Keyframe,
+    Limits,
+    Message,
+    Role,
+    Type,
+    to_buffers,
+)
 from dwcp.replica.protocol import CHUNK_BYTES, Position, PublisherProtocol, ReplicaProtocol
 
-FIRST = Position(5, 1, 111, 100)
-SECOND = Position(5, 2, 222, 100)
+FIRST = Position(5, 1, 111, 100, 77)
+SECOND = Position(5, 2, 222, 100, 77)
 
 
 def welcomed(position: Position | None = None, state_bytes_max: int = 1 << 30) -> ReplicaProtocol:
@@ -21,7 +40,7 @@ def joined(token: bytes | None = None) -> PublisherProtocol:
 
 
 def test_hello_names_the_state_that_the_replica_has() -> None:
-    assert ReplicaProtocol(FIRST, b"t", 10).hello() == Hello(Role.REPLICA, 5, 1, 111, 100, b"t")
+    assert ReplicaProtocol(FIRST, b"t", 10).hello() == Hello(Role.REPLICA, 5, 1, 111, 100, 77, b"t")
     assert ReplicaProtocol(None, b"", 10).hello() == Hello(Role.REPLICA)
 
 
@@ -147,3 +166,95 @@ def test_keyframe_parts_that_do_not_fit_are_refused(second: Message) -> None:
 def test_states_beyond_the_limit_are_refused() -> None:
     with pytest.raises(CorruptFrame, match="1000 are allowed"):
         welcomed(state_bytes_max=1000).receive(part(0, 1001, total=1001))
+
+
+def stream(*messages: Message) -> bytes:
+    return b"".join(bytes(buffer) for message in messages for buffer in to_buffers(message))
+
+
+# A keyframe in two parts, then two deltas: what a publisher says to a fresh replica.
+TOTAL = CHUNK_BYTES + 10
+STATES = [Position(5, number, 100 + number, TOTAL, 7) for number in (1, 2, 3)]
+PUBLISHER_SAYS = stream(
+    Hello(Role.PUBLISHER, 5, 1, 101, TOTAL, 7),
+    Keyframe(5, 1, TOTAL, 101, 0, CHUNK_BYTES, b"null", b"first"),
+    Keyframe(5, 1, TOTAL, 101, CHUNK_BYTES, 10, b"", b"last"),
+    Delta(5, 1, 5, 2, b"delta"),
+    Delta(5, 2, 5, 3, b""),
+    Bye(),
+)
+
+
+def follow(pieces: list[bytes]) -> tuple[list[str], list[Ack]]:
+    """Run the replica's machine over a stream in pieces: what it lets through, and its acks."""
+    protocol = ReplicaProtocol(None, b"", 1 << 30)
+    seen: list[str] = []
+    acks: list[Ack] = []
+    for piece in pieces:
+        for raw in protocol.reader.feed(piece):
+            message = protocol.receive(raw)
+            seen.append(type(message).__name__)
+            if isinstance(message, Delta) or (isinstance(message, Keyframe) and message.is_last):
+                acks.append(protocol.reached(STATES[len(acks)]))
+    return seen, acks
+
+
+WHOLE = (
+    ["Hello", "Keyframe", "Keyframe", "Delta", "Delta", "Bye"],
+    [Ack(5, 1, 101), Ack(5, 2, 102), Ack(5, 3, 103)],
+)
+
+
+def test_replica_follows_a_stream_cut_at_every_byte_boundary() -> None:
+    for cut in range(len(PUBLISHER_SAYS) + 1):
+        assert follow([PUBLISHER_SAYS[:cut], PUBLISHER_SAYS[cut:]]) == WHOLE
+    assert follow([bytes([byte]) for byte in PUBLISHER_SAYS]) == WHOLE
+
+
+@given(cuts=st.lists(st.integers(0, len(PUBLISHER_SAYS)), max_size=30))
+def test_replica_follows_a_stream_cut_anywhere(cuts: list[int]) -> None:
+    edges = sorted({0, len(PUBLISHER_SAYS), *cuts})
+    assert follow([PUBLISHER_SAYS[a:b] for a, b in itertools.pairwise(edges)]) == WHOLE
+
+
+def test_publisher_follows_a_stream_cut_at_every_byte_boundary() -> None:
+    says = stream(Hello(Role.REPLICA, token=b"t"), Ack(5, 1, 101), Ack(5, 3, 103), Bye())
+    for cut in range(len(says) + 1):
+        protocol = PublisherProtocol(b"t")
+        for piece in (says[:cut], says[cut:]):
+            for message in protocol.reader.feed(piece):
+                left = protocol.receive(message)
+                if isinstance(message, Hello):
+                    for position in STATES:
+                        protocol.sending(position)
+        assert isinstance(left, Bye)
+        assert protocol.peer == STATES[2]
+        assert protocol.in_flight == 0
+
+
+def claim(kind: Type, length: int) -> bytes:
+    """The header of a frame that says it is so long."""
+    fields = struct.pack("<4sBBHQI", b"DWCF", 1, kind, 0, length, 0)
+    return fields + struct.pack("<I", checksum.crc32c(fields))
+
+
+def test_delta_is_bounded_by_the_state_that_it_changes() -> None:
+    with pytest.raises(CorruptFrame, match="DELTA is not allowed here"):
+        list(welcomed(None).reader.feed(claim(Type.DELTA, 32)))
+    list(welcomed(FIRST).reader.feed(claim(Type.DELTA, 1000)))
+    with pytest.raises(CorruptFrame, match="claims 5000 bytes"):
+        list(welcomed(FIRST).reader.feed(claim(Type.DELTA, 5000)))
+    protocol = welcomed(FIRST)
+    protocol.reached(Position(5, 2, 0, 1000, 77))
+    list(protocol.reader.feed(claim(Type.DELTA, 5000)))
+
+
+def test_claimed_lengths_take_no_memory() -> None:
+    reader = FrameReader(Limits({Type.DELTA: 1 << 50}))
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert list(reader.feed(claim(Type.DELTA, 8 << 30) + b"x" * 1000)) == []
+    after_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # One huge page at most holds the bytes that came.
+    assert after_kib - before_kib <= 4096
+    with pytest.raises(CorruptFrame, match="more than there is memory for"):
+        list(FrameReader(reader.limits).feed(claim(Type.DELTA, 1 << 49)))

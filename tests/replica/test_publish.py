@@ -6,6 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
 from pathlib import Path
@@ -144,9 +145,9 @@ def test_replica_beyond_the_history_gets_a_keyframe(publish: Publish, follow: Fo
 class RawReplica:
     """Speaks the protocol and does only what it is told."""
 
-    def __init__(self, address: str, token: bytes = b"") -> None:
+    def __init__(self, address: str, have: Position | None = None) -> None:
         host, port = parse_address(address)
-        self.protocol = ReplicaProtocol(None, token, 1 << 30)
+        self.protocol = ReplicaProtocol(have, b"", 1 << 30)
         self.waker = Waker()
         self.socket = socket.create_connection((host, port), timeout=TIMEOUT)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
@@ -161,7 +162,7 @@ class RawReplica:
             digest = message.digest
         else:
             digest = delta.inspect(message.delta).result_digest
-        position = Position(message.epoch, message.sequence, digest, 0)
+        position = Position(message.epoch, message.sequence, digest, 8 << 20, 0)
         self.channel.queue(self.protocol.reached(position))
 
     def close(self) -> None:
@@ -249,6 +250,50 @@ def test_restarted_publisher_with_another_state_sends_a_keyframe(
         assert publisher.wait(timeout=TIMEOUT)
         assert replica.stats.keyframes == 1
         assert replica.state_length_bytes == 50_001
+
+
+def test_same_bytes_in_other_arrays_are_another_state(publish: Publish, tmp_path: Path) -> None:
+    _, address = publish({"w": np.zeros(16, dtype=np.float32)})
+    with Replica(address, path=tmp_path / "copy") as replica:
+        replica.wait(timeout=TIMEOUT)
+    publisher, other = publish({"n": np.zeros((4, 4), dtype=np.int32)})
+    with Replica(other, path=tmp_path / "copy") as replica:
+        assert publisher.wait(timeout=TIMEOUT)
+        with replica.read() as state:
+            assert [(name, a.dtype, a.shape) for name, a in state.items()] == [
+                ("n", np.int32, (4, 4))
+            ]
+        assert replica.stats.keyframes == 1
+
+
+def test_any_state_in_the_history_is_continued_and_no_other(publish: Publish) -> None:
+    state = bytearray(1000)
+    publisher, _ = publish(state)
+    past = [(publisher.head, bytes(state))]
+    for step in range(1, 6):
+        state[step * 7] = step
+        publisher.publish()
+        past.append((publisher.head, bytes(state)))
+    for have, content in past[:-1]:
+        found = publisher.delta_from(have)
+        assert found is not None
+        assert delta.decode(found[1].delta, content) == state
+        assert publisher.delta_from(replace(have, digest=have.digest ^ 1)) is None
+        assert publisher.delta_from(replace(have, schema_digest=1)) is None
+    for sequence in (0, publisher.sequence + 1, 1 << 60):
+        assert publisher.delta_from(replace(publisher.head, sequence=sequence)) is None
+
+
+def test_replica_with_other_bytes_under_the_newest_number_gets_a_keyframe(
+    publish: Publish,
+) -> None:
+    publisher, address = publish(b"state")
+    head = publisher.head
+    liar = RawReplica(address, have=replace(head, digest=head.digest ^ 1))
+    received: list[Any] = []
+    while not any(isinstance(message, Keyframe) for message in received):
+        received += liar.receive()
+    liar.close()
 
 
 def test_token_is_needed_where_one_is_set(publish: Publish, follow: Follow) -> None:
@@ -392,48 +437,6 @@ def test_closed_objects_say_so() -> None:
         publisher.wait(timeout=0)
     with pytest.raises(Closed):
         publisher.listen()
-
-
-def test_publishing_a_file_follows_every_kind_of_change(tmp_path: Path, follow: Follow) -> None:
-    path = tmp_path / "state.bin"
-    path.write_bytes(random_state(100_000).tobytes())
-    with Publisher.from_file(path) as publisher:
-        host, port = publisher.listen()
-        replica = follow(f"{host}:{port}")
-        replica.wait(timeout=TIMEOUT)
-        epoch = publisher.epoch
-
-        def check(new_epoch: bool) -> None:
-            nonlocal epoch
-            result = publisher.publish()
-            assert result.is_keyframe == new_epoch
-            assert publisher.wait(timeout=TIMEOUT)
-            with replica.read() as copy:
-                assert copy.tobytes() == path.read_bytes()
-            assert (publisher.epoch != epoch) == new_epoch
-            epoch = publisher.epoch
-
-        with path.open("r+b") as file:
-            file.write(b"written in place")
-        check(new_epoch=False)
-        with path.open("ab") as file:
-            file.write(b"grown")
-        check(new_epoch=True)
-        with path.open("r+b") as file:
-            file.truncate(777)
-        check(new_epoch=True)
-        replacement = tmp_path / "replacement"
-        replacement.write_bytes(b"z" * 777)
-        replacement.replace(path)
-        check(new_epoch=False)
-        with path.open("r+b") as file:
-            file.truncate(0)
-        check(new_epoch=True)
-
-
-def test_missing_file_keeps_errno(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        Publisher.from_file(tmp_path / "missing")
 
 
 def test_replica_closes_at_once_while_it_cannot_connect() -> None:

@@ -89,3 +89,36 @@ def test_noise_is_refused(data: bytes) -> None:
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(CorruptFrame):
         Schema.load(b"[" * 100_000, 100)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    ["float", "f4,f4", "(3,)f4", "a10", "O", "|O", "|T16", "", " <f4", "<f4 ", "<f3", "<U0", "|V0",
+     "<U1000000000", "<M8[0s]", "<M8[nonsense]", "{'a': 1}", "datetime64", "<f4\0"],
+)  # fmt: skip
+def test_dtypes_in_other_words_are_refused(dtype: str) -> None:
+    with pytest.raises(CorruptFrame, match="dtype"):
+        Schema.load(json.dumps([["a", dtype, [1], 0]]).encode(), 1 << 40)
+
+
+@pytest.mark.parametrize("shape", [[0, 1 << 61, 1 << 61], [0] * 65, [0, (1 << 62) - 1, 9]])
+def test_empty_arrays_have_shapes_that_numpy_can_hold(shape: list[int]) -> None:
+    with pytest.raises(CorruptFrame, match="field 'a'"):
+        Schema.load(json.dumps([["a", "<f8", shape, 0]]).encode(), 64)
+
+
+def test_every_plain_dtype_of_numpy_travels() -> None:
+    for code in "?bBhHiIlLqQefdgFDG":
+        array = np.ones(3, dtype=code)
+        schema, _ = Schema.of({"x": array, "y": array.astype(array.dtype.newbyteorder())})
+        assert Schema.load(schema.dump(), 256) == schema
+    for dtype in ("S5", "U5", "V5", "M8[25s]", "m8[us]", "m8"):
+        schema, _ = Schema.of({"x": np.zeros(3, dtype=dtype)})
+        assert Schema.load(schema.dump(), 256) == schema
+
+
+def test_schemas_that_no_replica_would_take_are_refused_at_the_source() -> None:
+    with pytest.raises(ValueError, match="use fewer arrays or shorter names"):
+        Schema.of({"x" * (4 << 20): b"1"})
+    with pytest.raises(TypeError, match="no plain bytes"):
+        Schema.of({"x": np.zeros(3, dtype="V0")})

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from dwcp import Error, checksum, delta
 from dwcp.replica import FileStore, Identity, Publisher, Replica, open_snapshot
 from dwcp.replica import store as store_module
 
-from .conftest import TIMEOUT
+from .conftest import TIMEOUT, namespace_command
 
 
 def identity(state: np.ndarray, sequence: int) -> Identity:
@@ -106,7 +107,88 @@ def test_foreign_and_damaged_files_are_not_trusted(path: Path) -> None:
     again.close()
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"states": [{"epoch": 1}]}', b"\xff"])
+def test_notes_with_a_flipped_bit_are_not_believed(path: Path) -> None:
+    """The digest finds a damaged file; only their own checksum finds another sequence or schema."""
+    state = np.arange(256, dtype=np.uint8)
+    notes = path.parent / ".copy.bin.dwcp-state"
+    store = FileStore(path)
+    store.replace(state, identity(state, 1))
+    good = notes.read_bytes()
+    assert store.load() is not None
+    for position in range(len(good)):
+        notes.write_bytes(good[:position] + bytes([good[position] ^ 1]) + good[position + 1 :])
+        assert store.load() is None, position
+    store.close()
+
+
+def test_same_bytes_published_again_are_the_later_state(path: Path) -> None:
+    state = np.arange(256, dtype=np.uint8)
+    store = FileStore(path)
+    store.replace(state, identity(state, 1))
+    store.update(state, identity(state, 2), np.empty((0, 2), dtype=np.uint64))
+    loaded = store.load()
+    assert loaded is not None
+    assert loaded[1].sequence == 2
+    store.close()
+
+
+def test_link_is_followed_to_the_file_and_its_lock(tmp_path: Path) -> None:
+    real, link = tmp_path / "folder" / "real", tmp_path / "link"
+    real.parent.mkdir()
+    link.symlink_to(real)
+    state = np.arange(256, dtype=np.uint8)
+    store = FileStore(link)
+    with pytest.raises(Error, match="another replica is writing"):
+        FileStore(real)
+    store.replace(state, identity(state, 1))
+    for sequence in range(2, 5):
+        state, regions = changed(state, sequence)
+        store.update(state, identity(state, sequence), regions)
+        assert link.is_symlink()
+        assert real.read_bytes() == state.tobytes()
+    with open_snapshot(link) as snapshot:
+        assert snapshot.read() == state.tobytes()
+    store.close()
+
+
+def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(Error, match="is not a regular file"):
+            FileStore(path)
+
+
+def test_store_goes_on_after_a_failed_write(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = np.ones(10_000, dtype=np.uint8)
+    store = FileStore(path)
+    store.replace(state, identity(state, 1))
+    for sequence in (2, 3, 4):
+        before = state
+        state, regions = changed(state, sequence * 1000)
+        with monkeypatch.context() as patch:
+            for name in ("pwrite", "ftruncate"):
+                patch.setattr(store_module.os, name, failing(errno.EIO))
+            with pytest.raises(OSError, match="Input/output error"):
+                store.update(state, identity(state, sequence * 10), regions)
+        assert path.read_bytes() == before.tobytes()
+        # What the failed update would have brought is part of the next one.
+        state, regions = changed(state, sequence * 1000 + 500)
+        store.update(state, identity(state, sequence * 10 + 1), regions)
+        assert path.read_bytes() == state.tobytes()
+        loaded = store.load()
+        assert loaded is not None
+        assert loaded[1].sequence == sequence * 10 + 1
+    store.close()
+
+
+def failing(code: int) -> Callable[..., int]:
+    def fail(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    return fail
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"0\n[]", b"00000000\n", b"\xff"])
 def test_damaged_notes_mean_starting_anew(path: Path, content: bytes) -> None:
     state = np.arange(256, dtype=np.uint8)
     store = FileStore(path)
@@ -357,12 +439,7 @@ print("survived")
 
 
 def test_full_disk_is_an_oserror_and_the_published_file_stays(tmp_path: Path) -> None:
-    command = ["unshare", "--mount", sys.executable, "-c", DISK_FULL, str(tmp_path)]
-    if os.geteuid() != 0:
-        command.insert(1, "--map-root-user")
-    probe = subprocess.run([*command[:-4], "true"], capture_output=True, check=False)
-    if probe.returncode != 0:
-        pytest.skip(f"no mount namespaces here: {probe.stderr.decode().strip()}")
+    command = [*namespace_command("--mount"), sys.executable, "-c", DISK_FULL, str(tmp_path)]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert result.stdout == "survived\n", result.stderr
 
@@ -370,15 +447,12 @@ def test_full_disk_is_an_oserror_and_the_published_file_stays(tmp_path: Path) ->
 def test_failed_write_keeps_the_replica_usable_in_memory(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     state = np.ones(10_000, dtype=np.uint8)
     with Publisher(state) as publisher:
         host, port = publisher.listen()
         with Replica(f"{host}:{port}", path=path) as replica:
             replica.wait(timeout=TIMEOUT)
-            monkeypatch.setattr(store_module.os, "pwrite", full)
+            monkeypatch.setattr(store_module.os, "pwrite", failing(errno.ENOSPC))
             state[0] = 2
             publisher.publish()
             with pytest.raises(OSError, match="No space left"):

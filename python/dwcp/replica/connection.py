@@ -13,7 +13,7 @@ from dwcp import delta
 from dwcp.errors import CorruptFrame, PeerLost, Unsupported
 from dwcp.replica.frames import Bye, ErrorCode, Failure, Hello, Keyframe, Role
 from dwcp.replica.protocol import CHUNK_BYTES, Position, PublisherProtocol
-from dwcp.replica.transport import Channel, Waker
+from dwcp.replica.transport import Channel, Waker, start_tls
 
 if TYPE_CHECKING:
     from dwcp.replica.publisher import Publisher, Snapshot
@@ -87,9 +87,13 @@ class Connection:
     def run(self) -> None:
         """Serve until one side leaves; the body of the connection's thread."""
         try:
-            self._accepted.settimeout(_HELLO_SECONDS_MAX)
             if self._ssl_context is not None:
-                self._accepted = self._ssl_context.wrap_socket(self._accepted, server_side=True)
+                self._accepted = wrapped = self._ssl_context.wrap_socket(
+                    self._accepted, server_side=True, do_handshake_on_connect=False
+                )
+                start_tls(
+                    wrapped, self._waker, _HELLO_SECONDS_MAX, lambda: self._publisher.is_closed
+                )
             self._channel = channel = Channel(self._accepted, self._protocol.reader, self._waker)
             try:
                 last_words = self._serve(channel)
@@ -126,6 +130,7 @@ class Connection:
                                 head.sequence,
                                 head.digest,
                                 head.state_length_bytes,
+                                head.schema_digest,
                             )
                         )
                     self._publisher.joined(self)
@@ -166,7 +171,7 @@ class Connection:
     def _next_state(self, channel: Channel) -> bool:
         head, sent = self._publisher.head, self._protocol.sent
         assert sent is not None
-        if (sent.epoch, sent.sequence) == (head.epoch, head.sequence):
+        if sent == head:
             return False
         if self._protocol.in_flight >= _IN_FLIGHT_MAX:
             return False
@@ -185,6 +190,7 @@ class Connection:
 
     def _keyframe(self, snapshot: Snapshot) -> Iterator[Keyframe]:
         where, state = snapshot.position, snapshot.state
+        options = self._publisher.options
         for offset in range(0, max(len(state), 1), CHUNK_BYTES):
             chunk = state[offset : offset + CHUNK_BYTES]
             yield Keyframe(
@@ -195,7 +201,7 @@ class Connection:
                 offset,
                 len(chunk),
                 snapshot.schema if offset == 0 else b"",
-                delta.encode(chunk, codec=self._publisher.codec, level=self._publisher.level),
+                delta.encode(chunk, codec=options.codec, level=options.level),
             )
         self._publisher.release_snapshot(snapshot)
 

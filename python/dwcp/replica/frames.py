@@ -38,7 +38,7 @@ MESSAGE_BYTES_MAX = 4096
 
 _HEADER = struct.Struct("<4sBBHQI")
 _CRC = struct.Struct("<I")
-_HELLO = struct.Struct("<BBBBQQQQ")
+_HELLO = struct.Struct("<BBBBQQQQQ")
 _KEYFRAME = struct.Struct("<QQQQQQI")
 _DELTA = struct.Struct("<QQQQ")
 _ACK = struct.Struct("<QQQ")
@@ -83,6 +83,7 @@ class Hello:
     sequence: int = 0
     digest: int = 0
     state_length_bytes: int = 0
+    schema_digest: int = 0
     token: bytes = b""
 
 
@@ -148,7 +149,7 @@ def _payload(message: Message) -> tuple[Type, list[Bytes]]:
         case Hello():
             fields = _HELLO.pack(
                 message.role, VERSION, VERSION, 0, message.epoch, message.sequence,
-                message.digest, message.state_length_bytes,
+                message.digest, message.state_length_bytes, message.schema_digest,
             )  # fmt: skip
             return Type.HELLO, [fields + message.token]
         case Keyframe():
@@ -207,18 +208,20 @@ class Limits:
         return Limits({**limits, Type.ACK: _ACK.size})
 
     @staticmethod
-    def from_publisher(state_bytes_max: int, schema_bytes_max: int, chunk_bytes_max: int) -> Limits:
-        """What a publisher may send after its hello."""
+    def from_publisher(
+        state_length_bytes: int | None, schema_bytes_max: int, chunk_bytes_max: int
+    ) -> Limits:
+        """What a publisher may send after its hello to a replica with a state of that length.
+
+        Without a state (None) there is nothing that a delta could start from.
+        """
         limits = dict(Limits.before_hello().bytes_max)
         del limits[Type.HELLO]
-        # A delta is never longer than its blocks and, for each of them, their records' fields.
-        return Limits(
-            {
-                **limits,
-                Type.KEYFRAME: _KEYFRAME.size + schema_bytes_max + 2 * chunk_bytes_max,
-                Type.DELTA: _DELTA.size + 2 * state_bytes_max + 4096,
-            }
-        )
+        limits[Type.KEYFRAME] = _KEYFRAME.size + schema_bytes_max + 2 * chunk_bytes_max
+        if state_length_bytes is not None:
+            # A delta is never longer than its blocks and, for each, the fields of its record.
+            limits[Type.DELTA] = _DELTA.size + 2 * state_length_bytes + 4096
+        return Limits(limits)
 
 
 def _unpack(layout: struct.Struct, payload: memoryview) -> tuple[Any, ...]:
@@ -230,15 +233,17 @@ def _unpack(layout: struct.Struct, payload: memoryview) -> tuple[Any, ...]:
 def _message(kind: Type, payload: memoryview) -> Message:
     match kind:
         case Type.HELLO:
-            role, lowest, highest, zero, *position = _unpack(_HELLO, payload)
+            role, lowest, highest, zero, epoch, sequence, digest, length, schema_digest = _unpack(
+                _HELLO, payload
+            )
             if not lowest <= VERSION <= highest:
                 raise Unsupported(
                     f"the peer speaks protocol versions {lowest} to {highest}, this dwcp {VERSION}"
                 )
             if role not in tuple(Role) or zero:
                 raise CorruptFrame("a hello names an unknown role")
-            epoch, sequence, digest, length = position
-            return Hello(Role(role), epoch, sequence, digest, length, bytes(payload[_HELLO.size :]))
+            token = bytes(payload[_HELLO.size :])
+            return Hello(Role(role), epoch, sequence, digest, length, schema_digest, token)
         case Type.KEYFRAME:
             epoch, sequence, length, digest, offset, chunk, schema_length = _unpack(
                 _KEYFRAME, payload
@@ -302,7 +307,13 @@ class FrameReader:
                 return None
             length = self._parse_header()
             # Untouched pages of a large buffer take no memory, whatever length a peer claims.
-            self._payload = np.empty(length, dtype=np.uint8).data
+            try:
+                self._payload = np.empty(length, dtype=np.uint8).data
+            except MemoryError:
+                raise CorruptFrame(
+                    f"a frame of type {self._kind.name} claims {length} bytes, "
+                    "more than there is memory for"
+                ) from None
             self._filled = 0
         if self._filled < len(self._payload):
             return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dwcp.errors import CorruptFrame
 from dwcp.replica.frames import (
+    TOKEN_BYTES_MAX,
     Ack,
     Bye,
     Delta,
@@ -23,7 +24,7 @@ from dwcp.replica.frames import (
 )
 from dwcp.replica.schema import SCHEMA_BYTES_MAX
 
-__all__ = ["CHUNK_BYTES", "Position", "PublisherProtocol", "ReplicaProtocol"]
+__all__ = ["CHUNK_BYTES", "Position", "PublisherProtocol", "ReplicaProtocol", "token_bytes"]
 
 # State that one keyframe frame carries.
 CHUNK_BYTES = 4 << 20
@@ -31,12 +32,34 @@ CHUNK_BYTES = 4 << 20
 
 @dataclass(frozen=True)
 class Position:
-    """A published state: which one, and what it must hash to."""
+    """A published state: which one, what it must hash to, and what its bytes mean."""
 
     epoch: int
     sequence: int
     digest: int
     state_length_bytes: int
+    schema_digest: int
+
+
+NOWHERE = Position(0, 0, 0, 0, 0)
+
+
+def token_bytes(token: str | bytes | None) -> bytes | None:
+    """Check a token that a user gave; None stands for none.
+
+    Raises
+    ------
+    ValueError
+        The token is empty, which would let everybody in, or too long for a hello.
+    """
+    if token is None:
+        return None
+    encoded = token.encode() if isinstance(token, str) else token
+    if not 1 <= len(encoded) <= TOKEN_BYTES_MAX:
+        raise ValueError(
+            f"token must have 1 to {TOKEN_BYTES_MAX} bytes, not {len(encoded)}; None is no token"
+        )
+    return encoded
 
 
 class PublisherProtocol:
@@ -96,7 +119,11 @@ class PublisherProtocol:
             return
         self.reader.limits = Limits.from_replica()
         self.peer = self.sent = Position(
-            hello.epoch, hello.sequence, hello.digest, hello.state_length_bytes
+            hello.epoch,
+            hello.sequence,
+            hello.digest,
+            hello.state_length_bytes,
+            hello.schema_digest,
         )
 
     def _ack(self, ack: Ack) -> None:
@@ -133,13 +160,14 @@ class ReplicaProtocol:
 
     def hello(self) -> Hello:
         """The first message to send."""
-        have = self.position or Position(0, 0, 0, 0)
+        have = self.position or NOWHERE
         return Hello(
             Role.REPLICA,
             have.epoch,
             have.sequence,
             have.digest,
             have.state_length_bytes,
+            have.schema_digest,
             self._token,
         )
 
@@ -158,9 +186,7 @@ class ReplicaProtocol:
                 if message.role is not Role.PUBLISHER:
                     raise CorruptFrame("two replicas talk to each other")
                 self._welcomed = True
-                self.reader.limits = Limits.from_publisher(
-                    self._state_bytes_max, SCHEMA_BYTES_MAX, CHUNK_BYTES
-                )
+                self._limit()
                 return message
             case Keyframe() if self._welcomed:
                 self._check_keyframe(message)
@@ -177,13 +203,19 @@ class ReplicaProtocol:
     def reached(self, position: Position) -> Ack:
         """Note that the replica now has this state; the acknowledgement to send."""
         self.position = position
+        self._limit()
         return Ack(position.epoch, position.sequence, position.digest)
+
+    def _limit(self) -> None:
+        """Let in what fits the state that the replica has."""
+        length = None if self.position is None else self.position.state_length_bytes
+        self.reader.limits = Limits.from_publisher(length, SCHEMA_BYTES_MAX, CHUNK_BYTES)
 
     def _check_keyframe(self, part: Keyframe) -> None:
         if part.state_length_bytes > self._state_bytes_max:
             raise CorruptFrame(
                 f"the state has {part.state_length_bytes} bytes, "
-                f"{self._state_bytes_max} are allowed (max_state_bytes)"
+                f"{self._state_bytes_max} are allowed (state_bytes_max)"
             )
         before = self._keyframe
         expected = 0 if before is None else before.offset + before.chunk_length_bytes

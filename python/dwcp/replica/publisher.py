@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,15 @@ from dwcp.errors import Closed
 from dwcp.replica.connection import Connection, ConnectionInfo
 from dwcp.replica.frames import Delta
 from dwcp.replica.lifetime import Closable
-from dwcp.replica.protocol import Position
+from dwcp.replica.protocol import Position, token_bytes
 from dwcp.replica.source import BufferSource, Codec, EncoderOptions, FileSource, Source
-from dwcp.replica.transport import is_loopback, parse_address
+from dwcp.replica.transport import is_loopback, listening_socket, parse_address
 from dwcp.typing import BufferLike
 
 __all__ = ["PublishResult", "Publisher"]
+
+# Each connection has a thread and two or three descriptors.
+CONNECTIONS_MAX = 256
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,9 @@ class Publisher(Closable):
         whoever is further behind gets a whole state. By default a quarter of the state, and 16 MiB
         at least.
     token
-        What replicas must present; None lets in whoever can connect.
+        What replicas must present, 1 to 1,024 bytes; None lets in whoever can connect.
+    connections_max
+        Most connections at a time, whether or not they have said hello; more are closed at once.
 
     Raises
     ------
@@ -89,9 +94,10 @@ class Publisher(Closable):
         block_size: int = 1 << 20,
         history_bytes: int | None = None,
         token: str | bytes | None = None,
+        connections_max: int = CONNECTIONS_MAX,
     ) -> None:
         options = EncoderOptions(codec, level, block_size)
-        self._setup(BufferSource(source, options), options, history_bytes, token)
+        self._setup(BufferSource(source, options), options, history_bytes, token, connections_max)
 
     @classmethod
     def from_file(
@@ -103,12 +109,13 @@ class Publisher(Closable):
         block_size: int = 1 << 20,
         history_bytes: int | None = None,
         token: str | bytes | None = None,
+        connections_max: int = CONNECTIONS_MAX,
     ) -> Publisher:
         """Publish what a file, memory file or block device holds.
 
-        Each `publish` reads it with pread(2). A state that was written to while it was read is
-        never published: the read is repeated. A file that is replaced under its name is followed,
-        and one that changes its length starts a new epoch with a keyframe.
+        Each `publish` reads it with pread(2), again where it was written to meanwhile as far as its
+        times tell; docs/protocol.md says what they do not tell. A file that is replaced under its
+        name is followed, and one that changes its length starts a new epoch with a keyframe.
 
         Raises
         ------
@@ -121,7 +128,7 @@ class Publisher(Closable):
         options = EncoderOptions(codec, level, block_size)
         source = FileSource(path, options)
         try:
-            self._setup(source, options, history_bytes, token)
+            self._setup(source, options, history_bytes, token, connections_max)
         except BaseException:
             source.close()
             raise
@@ -189,11 +196,15 @@ class Publisher(Closable):
             encoded = self._source.encode(self._encoder)
             if encoded is not None and self._encoder.changed_bytes == 0:
                 return self._result(0, 0, start)
+            # Reading a file may take long, and _changed is what acknowledgements wait for.
+            encoder = self._source.encoder() if encoded is None else None
             with self._changed:
-                if encoded is None:
-                    self._start_epoch()
+                # Replicas that are receiving the copy keep it; nobody else will ask for it.
+                self._snapshot = None
+                if encoder is not None:
+                    self._start_epoch(encoder)
                     result = self._result(self.state_length_bytes, 0, start, is_keyframe=True)
-                else:
+                elif encoded is not None:
                     self._append(encoded)
                     result = self._result(self._encoder.changed_bytes, len(encoded), start)
                 self._changed.notify_all()
@@ -281,15 +292,7 @@ class Publisher(Closable):
                 f"listening on {host} lets others connect: give an ssl_context, "
                 "or insecure=True where the network is trusted"
             )
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            server = socket.create_server((host, port), family=family)
-        except OSError as error:
-            hint = "; is another publisher running? Port 0 takes a free one" if error.errno else ""
-            raise OSError(
-                error.errno,
-                f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}{hint}",
-            ) from error
+        server = listening_socket(host, port)
         with self._changed:
             if self._closed:
                 server.close()
@@ -320,14 +323,9 @@ class Publisher(Closable):
     # For connections
 
     @property
-    def codec(self) -> Codec:
-        """Second stage of deltas and keyframes."""
-        return self._options.codec
-
-    @property
-    def level(self) -> int | None:
-        """Level of the second stage."""
-        return self._options.level
+    def options(self) -> EncoderOptions:
+        """How deltas and keyframes are made."""
+        return self._options
 
     @property
     def is_closed(self) -> bool:
@@ -361,25 +359,28 @@ class Publisher(Closable):
             if have.state_length_bytes != head.state_length_bytes:
                 return None
             if have.epoch != head.epoch:
-                if have.digest != head.digest or have.epoch == 0:
+                if have.epoch == 0 or (have.digest, have.schema_digest) != (
+                    head.digest,
+                    head.schema_digest,
+                ):
                     return None
                 # The same bytes published under another epoch: only the names differ.
                 encoded = delta.encode(
                     self._encoder.state, self._encoder.state, base_digest=head.digest
                 )
             else:
-                missing = [encoded for base, encoded in self._log if base.sequence >= have.sequence]
-                bases = [base for base, _ in self._log if base.sequence >= have.sequence]
-                if (
-                    not bases
-                    or bases[0].sequence != have.sequence
-                    or bases[0].digest != have.digest
-                ):
+                # Sequences in the log follow each other, and a deque is quick near its ends.
+                count = head.sequence - have.sequence
+                if not 0 < count <= len(self._log) or self._log[-count][0] != have:
                     return None
+                missing = [self._log[index][1] for index in range(-count, 0)]
                 encoded = missing[0]
                 if len(missing) > 1:
                     encoded = delta.compose(
-                        missing, self._encoder.state, codec=self.codec, level=self.level
+                        missing,
+                        self._encoder.state,
+                        codec=self._options.codec,
+                        level=self._options.level,
                     )
             return head, Delta(have.epoch, have.sequence, head.epoch, head.sequence, encoded)
 
@@ -406,13 +407,18 @@ class Publisher(Closable):
         options: EncoderOptions,
         history_bytes: int | None,
         token: str | bytes | None,
+        connections_max: int,
     ) -> None:
         if history_bytes is not None and history_bytes < 0:
             raise ValueError(f"history_bytes must not be negative, not {history_bytes}")
+        if connections_max < 1:
+            raise ValueError(f"connections_max must be at least 1, not {connections_max}")
         self._source = source
         self._options = options
         self._history_bytes = history_bytes
-        self._token = token.encode() if isinstance(token, str) else token
+        self._token = token_bytes(token)
+        self._connections_max = connections_max
+        self._schema_digest = source.schema.digest
         # Held while the encoder works or its copy is read; taken before _changed.
         self._encoding = threading.RLock()
         # Guards what waiters look at.
@@ -425,16 +431,18 @@ class Publisher(Closable):
         self._delivered = None
         self._threads: list[threading.Thread] = []
         self._closed = False
-        self._start_epoch()
+        self._start_epoch(source.encoder())
         self.close_at_exit()
 
-    def _start_epoch(self) -> None:
-        self._encoder = self._source.encoder()
+    def _start_epoch(self, encoder: delta.Encoder) -> None:
+        self._encoder = encoder
         self._log.clear()
         self._log_bytes = 0
         # 0 stands for no state at all.
         epoch = secrets.randbits(63) + 1
-        self._head = Position(epoch, 1, self._encoder.digest, self._encoder.state_length_bytes)
+        self._head = Position(
+            epoch, 1, encoder.digest, encoder.state_length_bytes, self._schema_digest
+        )
 
     def _start_thread(self, name: str, work: Callable[[], None]) -> None:
         """Start a thread that close() waits for. With _changed held."""
@@ -445,9 +453,7 @@ class Publisher(Closable):
 
     def _append(self, encoded: bytes) -> None:
         base = self._head
-        self._head = Position(
-            base.epoch, base.sequence + 1, self._encoder.digest, base.state_length_bytes
-        )
+        self._head = replace(base, sequence=base.sequence + 1, digest=self._encoder.digest)
         self._log.append((base, encoded))
         self._log_bytes += len(encoded)
         limit = self._history_bytes
@@ -482,10 +488,13 @@ class Publisher(Closable):
                     if self._changed.wait_for(lambda: self._closed, 0.1):
                         return
                 continue
-            connection = Connection(self, accepted, ssl_context, self._token)
             with self._changed:
                 if self._closed:
                     accepted.close()
                     return
+                if len(self._connections) >= self._connections_max:
+                    accepted.close()
+                    continue
+                connection = Connection(self, accepted, ssl_context, self._token)
                 self._connections.append(connection)
                 self._start_thread("dwcp-serve", connection.run)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import random
-import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +28,14 @@ from dwcp.errors import (
 )
 from dwcp.replica.frames import Bye, Delta, ErrorCode, Failure, Hello, Keyframe
 from dwcp.replica.lifetime import Closable
-from dwcp.replica.protocol import Position, ReplicaProtocol
+from dwcp.replica.protocol import Position, ReplicaProtocol, token_bytes
 from dwcp.replica.rwlock import ReadWriteLock
 from dwcp.replica.schema import Schema
+from dwcp.replica.stats import Kind, ReplicaStats, Update
 from dwcp.replica.store import FileStore, Identity
-from dwcp.replica.transport import Channel, Waker, parse_address
+from dwcp.replica.transport import Channel, Waker, connect, parse_address
 
-__all__ = ["Replica", "ReplicaStats", "Update"]
+__all__ = ["Replica"]
 
 State = NDArray[np.uint8]
 
@@ -49,35 +49,6 @@ _WRITE_GAP_BYTES = 4096
 
 # Failures that trying again does not mend.
 _FATAL_CODES = (ErrorCode.DENIED, ErrorCode.VERSION)
-
-
-# loaded: found on disk; current: the publisher has nothing newer; the others: received.
-Kind = Literal["loaded", "current", "keyframe", "delta"]
-
-
-@dataclass(frozen=True)
-class Update:
-    """A state that a replica has reached, and how."""
-
-    kind: Kind
-    epoch: int
-    sequence: int
-    digest: int
-    state_length_bytes: int
-    wire_bytes: int
-    seconds: float
-
-
-@dataclass
-class ReplicaStats:
-    """What a replica has received so far."""
-
-    keyframes: int = 0
-    deltas: int = 0
-    connects: int = 0
-    received_bytes: int = 0
-    refused: int = 0
-    apply_seconds_last: float = 0.0
 
 
 class Replica(Closable):
@@ -101,15 +72,19 @@ class Replica(Closable):
         Longest state that is taken from a publisher.
     sync
         Whether each state on disk is forced there before it counts: survives a loss of power.
+    reconnect
+        Whether a lost connection is made again. If not, its loss ends the replica, and `wait`
+        raises it.
     on_update
-        Called in the replica's thread with each `Update`.
+        Called in the replica's thread with each `Update`; it may call `close`. What it raises ends
+        the replica.
 
     Raises
     ------
     ValueError
-        The address is malformed.
+        The address or the token is malformed.
     Error
-        Another replica uses `path`.
+        Another replica uses `path`, or it is not a regular file.
     OSError
         `path` cannot be used.
     """
@@ -123,12 +98,14 @@ class Replica(Closable):
         ssl_context: ssl.SSLContext | None = None,
         state_bytes_max: int = STATE_BYTES_MAX,
         sync: bool = False,
+        reconnect: bool = True,
         on_update: Callable[[Update], None] | None = None,
     ) -> None:
         self._address = parse_address(address)
-        self._token = token.encode() if isinstance(token, str) else token or b""
+        self._token = token_bytes(token) or b""
         self._ssl_context = ssl_context
         self._state_bytes_max = state_bytes_max
+        self._reconnect = reconnect
         self._on_update = on_update
         self._store = None if path is None else FileStore(path, sync=sync)
         self._lock = ReadWriteLock()
@@ -144,6 +121,7 @@ class Replica(Closable):
         self._error: BaseException | None = None
         self._last_failure: BaseException | None = None
         self._closing = False
+        self._ended = False
         self._waker = Waker()
         self.stats = ReplicaStats()
         self._thread = threading.Thread(target=self._run, name="dwcp-replica", daemon=True)
@@ -251,16 +229,17 @@ class Replica(Closable):
             return self._state is not None and crc64nvme(self._state) == self.digest
 
     def close(self) -> None:
-        """Leave the publisher. The last state stays readable. It may be called again."""
+        """Leave the publisher. The last state stays readable. It may be called again.
+
+        It returns when the file is free for another replica; called from `on_update`, at once.
+        """
         with self._changed:
-            closing, self._closing = self._closing, True
+            self._closing = True
             self._changed.notify_all()
-        if not closing:
-            self._waker.wake()
+            if not self._ended:
+                self._waker.wake()
+        if threading.current_thread() is not self._thread:
             self._thread.join()
-            self._waker.close()
-            if self._store is not None:
-                self._store.close()
 
     # The thread
 
@@ -275,12 +254,18 @@ class Replica(Closable):
             self._load()
             attempt = 0
             while not self._closing:
-                before = self._updates
+                updates, refused = self._updates, self.stats.refused
                 try:
                     self._follow()
                 except (PeerLost, CorruptFrame) as error:
+                    if self._closing:
+                        break
+                    if not self._reconnect:
+                        raise
                     self._last_failure = error
-                attempt = 0 if self._updates > before else attempt + 1
+                # A publisher that sends good states and bad ones is no reason to hurry either.
+                is_well = self._updates > updates and self.stats.refused == refused
+                attempt = 0 if is_well else attempt + 1
                 longest = min(
                     _RECONNECT_SECONDS_MAX, _RECONNECT_SECONDS_MIN * 2 ** min(attempt, 20)
                 )
@@ -292,6 +277,12 @@ class Replica(Closable):
             with self._changed:
                 self._error = error
                 self._changed.notify_all()
+        finally:
+            with self._changed:
+                self._ended = True
+                self._waker.close()
+            if self._store is not None:
+                self._store.close()
 
     def _load(self) -> None:
         """Resume from disk."""
@@ -302,44 +293,40 @@ class Replica(Closable):
         if found is None:
             return
         state, have = found
-        position = Position(have.epoch, have.sequence, have.digest, have.state_length_bytes)
         try:
             schema = Schema.load(have.schema.encode(), len(state))
         except CorruptFrame:
             return
+        position = Position(
+            have.epoch, have.sequence, have.digest, have.state_length_bytes, schema.digest
+        )
         self._expose(state, schema, position)
         self._report("loaded", 0, start)
 
-    def _connect(self) -> socket.socket:
-        host, port = self._address
-        try:
-            connection = socket.create_connection((host, port), timeout=_CONNECT_SECONDS_MAX)
-        except OSError as error:
-            raise PeerLost(f"cannot connect to {host}:{port}: {error}") from error
-        if self._ssl_context is None:
-            return connection
-        try:
-            return self._ssl_context.wrap_socket(connection, server_hostname=host)
-        except ssl.SSLCertVerificationError as error:
-            connection.close()
-            raise Error(f"the publisher's certificate is not trusted: {error}") from error
-        except OSError as error:
-            connection.close()
-            raise PeerLost(f"TLS with {host}:{port} failed: {error}") from error
-
     def _follow(self) -> None:
         """Follow the publisher over one connection, until it ends."""
-        connection = self._connect()
+        connection = connect(
+            *self._address,
+            self._ssl_context,
+            self._waker,
+            _CONNECT_SECONDS_MAX,
+            lambda: self._closing,
+        )
         self.stats.connects += 1
         have = None if self._needs_keyframe else self._position
         protocol = ReplicaProtocol(have, self._token, self._state_bytes_max)
         channel = Channel(connection, protocol.reader, self._waker)
+        received_before = self.stats.received_bytes
         try:
             channel.queue(protocol.hello())
             session = _Session(self, protocol, channel)
             while not self._closing:
                 for message in channel.pump(None):
+                    # Before the update is told of, so that it is part of what was received.
+                    self.stats.received_bytes = received_before + channel.received_bytes
                     session.take(protocol.receive(message))
+                    if self._closing:
+                        break
             channel.queue(Bye())
         except (CorruptFrame, CorruptDelta, WrongBase) as error:
             self.stats.refused += 1
@@ -354,12 +341,12 @@ class Replica(Closable):
         except Unsupported as error:
             channel.queue(Failure(ErrorCode.VERSION, str(error)))
             raise
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             if not isinstance(error, PeerLost):
                 channel.queue(Failure(ErrorCode.STORAGE, str(error)))
             raise
         finally:
-            self.stats.received_bytes += channel.received_bytes
+            self.stats.received_bytes = received_before + channel.received_bytes
             channel.flush(_GOODBYE_SECONDS_MAX)
             channel.close()
 
@@ -418,8 +405,23 @@ class _Session:
 
     def _hello(self, hello: Hello) -> None:
         start = time.perf_counter()
+        limit = self._replica._state_bytes_max
+        if hello.state_length_bytes > limit:
+            # Trying again does not mend that, so it ends the replica.
+            text = (
+                f"the state has {hello.state_length_bytes} bytes, "
+                f"{limit} are allowed (state_bytes_max)"
+            )
+            self._channel.queue(Failure(ErrorCode.STORAGE, text))
+            raise Error(text)
         have = self._protocol.position
-        newest = Position(hello.epoch, hello.sequence, hello.digest, hello.state_length_bytes)
+        newest = Position(
+            hello.epoch,
+            hello.sequence,
+            hello.digest,
+            hello.state_length_bytes,
+            hello.schema_digest,
+        )
         if have == newest:
             self._replica._report("current", 0, start)
 
@@ -440,7 +442,13 @@ class _Session:
         if crc64nvme(state) != part.digest:
             raise CorruptDelta("the parts of a keyframe do not make the state that it names")
         self._incoming = None
-        position = Position(part.epoch, part.sequence, part.digest, part.state_length_bytes)
+        position = Position(
+            part.epoch,
+            part.sequence,
+            part.digest,
+            part.state_length_bytes,
+            self._incoming_schema.digest,
+        )
         replica = self._replica
         if replica._store is not None:
             replica._store.replace(state, _identity(position, self._incoming_schema))
@@ -457,7 +465,7 @@ class _Session:
         assert have is not None
         with replica._lock.writing():
             digest = delta.apply(message.delta, state, base_digest=have.digest)
-            position = Position(message.epoch, message.sequence, digest, len(state))
+            position = replace(have, epoch=message.epoch, sequence=message.sequence, digest=digest)
             replica._position = position
         if replica._store is not None:
             regions = delta.regions(message.delta, merge_gap=_WRITE_GAP_BYTES)

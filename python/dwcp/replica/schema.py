@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dwcp.checksum import crc64nvme
 from dwcp.errors import CorruptFrame
 from dwcp.typing import BufferLike
 
 __all__ = ["Field", "Schema"]
 
 ALIGNMENT_BYTES = 64
-SCHEMA_BYTES_MAX = 16 << 20
+# JSON grows some twenty times when it is parsed; this many bytes name tens of thousands of arrays.
+SCHEMA_BYTES_MAX = 4 << 20
+
+# What NumPy calls the array-interface notation. Nothing else of a peer's gets to its parser.
+_DTYPE = re.compile(r"[<>|][?bBhHiIlLuUfcmMSV][0-9]{1,9}(\[([1-9][0-9]{0,8})?[A-Za-z]{1,2}\])?")
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class Schema:
         ------
         TypeError
             An array holds Python objects, or a name is not a string.
+        ValueError
+            There are too many arrays, or their names are too long.
         BufferError
             A value is not C-contiguous.
         """
@@ -67,7 +75,8 @@ class Schema:
                 if isinstance(value, np.ndarray)
                 else np.frombuffer(memoryview(value), np.uint8)
             )
-            if array.dtype.hasobject or array.dtype.fields is not None:
+            plain = _DTYPE.fullmatch(array.dtype.str) and array.dtype.fields is None
+            if not plain or array.dtype.itemsize == 0:
                 raise TypeError(f"array {name!r}: dtype {array.dtype} has no plain bytes")
             if not array.flags.c_contiguous:
                 raise BufferError(f"array {name!r} must be C-contiguous")
@@ -76,7 +85,14 @@ class Schema:
             # Types that the buffer protocol does not know, such as dates, are bytes to us.
             buffers.append(array.reshape(-1).view(np.uint8))
             end = offset + array.nbytes
-        return Schema(tuple(fields)), buffers
+        schema = Schema(tuple(fields))
+        length = len(schema.dump())
+        if length > SCHEMA_BYTES_MAX:
+            raise ValueError(
+                f"the names and shapes of {len(fields)} arrays take {length} bytes, "
+                f"{SCHEMA_BYTES_MAX} are allowed: use fewer arrays or shorter names"
+            )
+        return schema, buffers
 
     def offsets(self) -> list[int] | None:
         """Where the fields stand, for the encoder."""
@@ -88,6 +104,11 @@ class Schema:
         if self.fields is not None:
             rows = [[f.name, f.dtype, list(f.shape), f.offset] for f in self.fields]
         return json.dumps(rows, separators=(",", ":")).encode()
+
+    @property
+    def digest(self) -> int:
+        """CRC-64/NVME of the schema: whether two states of the same bytes mean the same."""
+        return crc64nvme(self.dump())
 
     @staticmethod
     def load(data: bytes, state_length_bytes: int) -> Schema:
@@ -142,12 +163,19 @@ def _field(row: Any) -> Field:
         raise CorruptFrame(f"field {name!r} is malformed")
     if not all(type(extent) is int and 0 <= extent < 1 << 62 for extent in shape):
         raise CorruptFrame(f"field {name!r} has an impossible shape")
+    if not _DTYPE.fullmatch(dtype):
+        raise CorruptFrame(f"field {name!r} has a dtype without plain bytes")
     try:
         parsed = np.dtype(dtype)
-    except (TypeError, ValueError, SyntaxError):
+    except (TypeError, ValueError):
         raise CorruptFrame(f"field {name!r} has an unknown dtype") from None
-    if parsed.hasobject or parsed.fields is not None or parsed.subdtype or parsed.itemsize == 0:
+    if parsed.itemsize == 0:
         raise CorruptFrame(f"field {name!r} has a dtype without plain bytes")
+    try:
+        # NumPy's own bounds: an empty array may still have too many elements along an axis.
+        np.broadcast_to(np.empty((), parsed), shape)
+    except ValueError:
+        raise CorruptFrame(f"field {name!r} has an impossible shape") from None
     return Field(name, dtype, tuple(shape), offset)
 
 

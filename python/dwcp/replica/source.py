@@ -82,7 +82,7 @@ class BufferSource:
 
 
 class FileSource:
-    """A file, read with pread(2). A state that was written to while it was read is never taken."""
+    """A file, read with pread(2), and again where its times say that it was written meanwhile."""
 
     def __init__(self, path: str | os.PathLike[str], options: EncoderOptions) -> None:
         self.schema = Schema()

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dwcp.checksum import crc64nvme
+from dwcp.checksum import crc32c, crc64nvme
 from dwcp.errors import Error
 
 __all__ = ["FileStore", "Identity", "open_snapshot"]
@@ -93,13 +93,16 @@ class FileStore:
     Raises
     ------
     Error
-        Another replica uses the file.
+        Another replica uses the file, or it is something else than a regular file.
     OSError
         The folder is missing or cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, sync: bool = False) -> None:
-        self.path = Path(os.path.abspath(path))  # noqa: PTH100 - links are kept
+        # A link stays one: the state is beside what it leads to, and so is the lock.
+        self.path = Path(path).resolve()
+        if self.path.exists() and not self.path.is_file():
+            raise Error(f"{self.path} is not a regular file")
         self._sync = sync
         folder, name = self.path.parent, self.path.name
         self._spare_path = folder / f".{name}.dwcp-spare"
@@ -143,7 +146,8 @@ class FileStore:
         except FileNotFoundError:
             return None
         digest = crc64nvme(state)
-        for entry in known:
+        # Of two states with the same bytes the later one, which comes last.
+        for entry in reversed(known):
             if entry.digest == digest:
                 self._current = entry
                 return state, entry
@@ -181,9 +185,11 @@ class FileStore:
 
     def _known(self) -> list[Identity]:
         try:
-            content = json.loads(self._state_path.read_bytes())
-            return [Identity(**entry) for entry in content["states"]]
-        except (OSError, ValueError, TypeError, KeyError):
+            checksum, _, notes = self._state_path.read_bytes().partition(b"\n")
+            if int(checksum, 16) != crc32c(notes):
+                return []
+            return [Identity(**entry) for entry in json.loads(notes)]
+        except (OSError, ValueError, TypeError):
             return []
 
     @contextmanager
@@ -238,8 +244,9 @@ class FileStore:
         # The digest of the file tells which of the two it is, at whatever point this stops.
         entries = [entry for entry in (self._current, identity) if entry is not None]
         temporary = self._state_path.with_name(self._state_path.name + "-new")
+        notes = json.dumps([asdict(entry) for entry in entries]).encode()
         with temporary.open("wb") as file:
-            file.write(json.dumps({"states": [asdict(entry) for entry in entries]}).encode())
+            file.write(b"%08x\n%b" % (crc32c(notes), notes))
             if self._sync:
                 file.flush()
                 os.fsync(file.fileno())

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import selectors
 import socket
 import ssl
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from dwcp.errors import PeerLost
+from dwcp.errors import Error, PeerLost
 from dwcp.replica.frames import FrameReader, Message, to_buffers
 
-__all__ = ["Channel", "Waker", "is_loopback", "parse_address"]
+__all__ = [
+    "Channel",
+    "Waker",
+    "connect",
+    "is_loopback",
+    "listening_socket",
+    "parse_address",
+    "start_tls",
+]
 
 # Buffers given to one sendmsg; the kernel's own limit is 1,024.
 _BUFFERS_PER_SEND = 16
 # Bytes handed to one TLS write: the record layer copies, so more at once gains nothing.
 _TLS_WRITE_BYTES = 1 << 18
+# A host that vanished (no power, no network) is noticed on an idle connection within 30 seconds;
+# by the kernel's defaults it would take more than two hours, and the copy be stale all the while.
+_KEEPALIVE_IDLE_SECONDS = 15
+_KEEPALIVE_INTERVAL_SECONDS = 5
+_KEEPALIVE_PROBES = 3
 
 
 def parse_address(address: str) -> tuple[str, int]:
@@ -47,6 +62,31 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return False
+
+
+_LISTEN_HINTS = {
+    errno.EADDRINUSE: "; is another publisher running? Port 0 takes a free one",
+    errno.EADDRNOTAVAIL: "; this machine has no such address",
+    errno.EACCES: "; ports below 1024 need privileges",
+}
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Accept connections at an address; port 0 takes a free one.
+
+    Raises
+    ------
+    OSError
+        The port is in use, or the address is not one of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        hint = _LISTEN_HINTS.get(error.errno or 0, "")
+        # The standard library adds the address, which is named here already.
+        reason = str(error.strerror or error).partition(" (while")[0]
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {reason}{hint}") from error
 
 
 class Waker:
@@ -83,6 +123,118 @@ class Waker:
                 end.close()
 
 
+def _wait_for(
+    connection: socket.socket,
+    events: int,
+    waker: Waker,
+    deadline: float,
+    is_cancelled: Callable[[], bool],
+) -> None:
+    """Wait until a socket is ready, for PeerLost when that is in vain or not wanted any more."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection, events)
+        selector.register(waker, selectors.EVENT_READ)
+        while True:
+            if is_cancelled():
+                raise PeerLost("the connection was given up")
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise PeerLost("the peer did not answer in time")
+            ready = [key.fileobj for key, _ in selector.select(left)]
+            if waker in ready:
+                waker.clear()
+            if connection in ready:
+                return
+
+
+def start_tls(
+    connection: ssl.SSLSocket, waker: Waker, timeout: float, is_cancelled: Callable[[], bool]
+) -> None:
+    """Shake hands over a socket that was wrapped and has not done so.
+
+    Raises
+    ------
+    PeerLost
+        The peer did not answer in time, or the waker was woken and `is_cancelled` said so.
+    OSError
+        The handshake failed; ssl.SSLCertVerificationError when the peer is not trusted.
+    """
+    deadline = time.monotonic() + timeout
+    connection.setblocking(False)
+    while True:
+        try:
+            connection.do_handshake()
+        except ssl.SSLWantReadError:
+            events = selectors.EVENT_READ
+        except ssl.SSLWantWriteError:
+            events = selectors.EVENT_WRITE
+        else:
+            return
+        _wait_for(connection, events, waker, deadline, is_cancelled)
+
+
+def connect(
+    host: str,
+    port: int,
+    ssl_context: ssl.SSLContext | None,
+    waker: Waker,
+    timeout: float,
+    is_cancelled: Callable[[], bool],
+) -> socket.socket:
+    """Connect over TCP, and TLS where there is a context for it; the socket does not block.
+
+    Raises
+    ------
+    PeerLost
+        Nobody answers at the address within `timeout` seconds, or the waker was woken and
+        `is_cancelled` said so.
+    Error
+        The peer's certificate is not trusted.
+    """
+    connection = _connect_tcp(host, port, waker, timeout, is_cancelled)
+    if ssl_context is None:
+        return connection
+    wrapped = ssl_context.wrap_socket(
+        connection, server_hostname=host, do_handshake_on_connect=False
+    )
+    try:
+        start_tls(wrapped, waker, timeout, is_cancelled)
+    except ssl.SSLCertVerificationError as error:
+        wrapped.close()
+        raise Error(f"the publisher's certificate is not trusted: {error}") from error
+    except OSError as error:
+        wrapped.close()
+        raise PeerLost(f"TLS with {host}:{port} failed: {error}") from error
+    return wrapped
+
+
+def _connect_tcp(
+    host: str, port: int, waker: Waker, timeout: float, is_cancelled: Callable[[], bool]
+) -> socket.socket:
+    deadline = time.monotonic() + timeout
+    failure: OSError | None = None
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise PeerLost(f"cannot find {host}: {error.strerror}") from error
+    for family, kind, protocol, _, where in found:
+        connection = socket.socket(family, kind, protocol)
+        try:
+            connection.setblocking(False)
+            code = connection.connect_ex(where)
+            if code == errno.EINPROGRESS:
+                _wait_for(connection, selectors.EVENT_WRITE, waker, deadline, is_cancelled)
+                code = connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code != 0:
+                raise OSError(code, os.strerror(code))
+        except OSError as error:
+            connection.close()
+            failure = error
+        else:
+            return connection
+    raise PeerLost(f"cannot connect to {host}:{port}: {failure}") from failure
+
+
 class Channel:
     """Frames over one connected socket, which it owns. One thread at a time.
 
@@ -101,6 +253,12 @@ class Channel:
         if connection.family in (socket.AF_INET, socket.AF_INET6):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in (
+                (socket.TCP_KEEPIDLE, _KEEPALIVE_IDLE_SECONDS),
+                (socket.TCP_KEEPINTVL, _KEEPALIVE_INTERVAL_SECONDS),
+                (socket.TCP_KEEPCNT, _KEEPALIVE_PROBES),
+            ):
+                connection.setsockopt(socket.IPPROTO_TCP, option, value)
         self._selector = selectors.DefaultSelector()
         self._selector.register(connection, selectors.EVENT_READ)
         self._selector.register(waker, selectors.EVENT_READ)

@@ -1,0 +1,36 @@
+"""What a replica tells of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Kind", "ReplicaStats", "Update"]
+
+# loaded: found on disk; current: the publisher has nothing newer; the others: received.
+Kind = Literal["loaded", "current", "keyframe", "delta"]
+
+
+@dataclass(frozen=True)
+class Update:
+    """A state that a replica has reached, and how."""
+
+    kind: Kind
+    epoch: int
+    sequence: int
+    digest: int
+    state_length_bytes: int
+    wire_bytes: int
+    seconds: float
+
+
+@dataclass
+class ReplicaStats:
+    """What a replica has received so far."""
+
+    keyframes: int = 0
+    deltas: int = 0
+    connects: int = 0
+    received_bytes: int = 0
+    refused: int = 0
+    apply_seconds_last: float = 0.0
