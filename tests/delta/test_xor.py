@@ -59,6 +59,20 @@ def test_buffers_beyond_the_cache_at_odd_addresses(tier: str) -> None:
     assert not out[length + 5 :].any()
 
 
+def test_lengths_around_the_first_level_cache(tier: str) -> None:
+    for length in (98_303, 98_304, 98_305, 98_560, 131_071, 200_003, 1_048_577):
+        a, b = pair(length)
+        expected = a ^ b
+        out = np.full(length + 70, 0xEE, dtype=np.uint8)
+        for offset in (0, 1, 37, 63):
+            delta.xor(a, b, out[offset : offset + length])
+            assert (out[offset : offset + length] == expected).all()
+            assert (out[offset + length :] == 0xEE).all()
+            out[:] = 0xEE
+        delta.xor(a, b, a)
+        assert (a == expected).all()
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(data=st.binary(max_size=3000), key=st.integers(0, 255), shift=st.integers(0, 63))
 def test_xor_twice_gives_the_input_back(tier: str, data: bytes, key: int, shift: int) -> None:

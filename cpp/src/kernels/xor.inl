@@ -48,6 +48,30 @@ inline void xor_small(std::uint8_t* out, const std::uint8_t* a, const std::uint8
 
 constexpr std::size_t kAlignBytesMin = 1024;
 
+#if defined(__AVX512F__)
+// Beyond the first-level cache the width of a register gains nothing, and on Zen 4, which splits
+// 512-bit stores, halves are a few percent faster.
+constexpr std::size_t kHalfVectorBytesMin = std::size_t{96} << 10;
+
+inline std::size_t xor_half_vectors(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b,
+                                    std::size_t i, std::size_t size) {
+    constexpr std::size_t kHalf = 32;
+    constexpr std::size_t kUnroll = 8;
+    for (; i + kUnroll * kHalf <= size; i += kUnroll * kHalf) {
+        __m256i v[kUnroll];
+        for (std::size_t j = 0; j < kUnroll; ++j) {
+            const auto* left = reinterpret_cast<const __m256i*>(a + i + j * kHalf);
+            const auto* right = reinterpret_cast<const __m256i*>(b + i + j * kHalf);
+            v[j] = _mm256_xor_si256(_mm256_loadu_si256(left), _mm256_loadu_si256(right));
+        }
+        for (std::size_t j = 0; j < kUnroll; ++j) {
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i + j * kHalf), v[j]);
+        }
+    }
+    return i;
+}
+#endif
+
 void xor_bytes(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::size_t size) {
     constexpr std::size_t kVec = sizeof(vec::Vec);
     if (size < kVec) {
@@ -61,6 +85,9 @@ void xor_bytes(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, 
     // A store that straddles two lines costs two: longer loops start where out is aligned.
     std::size_t i =
         size < kAlignBytesMin ? kVec : kVec - reinterpret_cast<std::uintptr_t>(out) % kVec;
+#if defined(__AVX512F__)
+    if (size >= kHalfVectorBytesMin) i = xor_half_vectors(out, a, b, i, size);
+#endif
     for (; i + 4 * kVec <= size; i += 4 * kVec) {
         const vec::Vec v0 = vec::bit_xor(vec::load(a + i), vec::load(b + i));
         const vec::Vec v1 = vec::bit_xor(vec::load(a + i + kVec), vec::load(b + i + kVec));
