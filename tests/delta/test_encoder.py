@@ -236,3 +236,34 @@ def test_descriptors_that_are_no_files_keep_errno() -> None:
     finally:
         os.close(read_end)
         os.close(write_end)
+
+
+def test_write_in_flight_never_makes_a_torn_state(tmp_path: Path) -> None:
+    # A write of several MiB stamps the file when it begins and takes longer than reading starts:
+    # each state that is taken must be one value throughout.
+    length = 4 << 20
+    fd = os.open(tmp_path / "state", os.O_RDWR | os.O_CREAT)
+    os.pwrite(fd, bytes(length), 0)
+    stop = threading.Event()
+
+    def write() -> None:
+        value = 0
+        while not stop.is_set():
+            value = (value + 1) % 256
+            os.pwrite(fd, bytes([value]) * length, 0)
+
+    thread = threading.Thread(target=write)
+    encoder = delta.Encoder.from_file(fd)
+    thread.start()
+    try:
+        for _ in range(200):
+            try:
+                encoder.encode_file(fd)
+            except SourceChanged:
+                continue
+            state = np.frombuffer(encoder.state, dtype=np.uint8)
+            assert (state == state[0]).all()
+    finally:
+        stop.set()
+        thread.join()
+        os.close(fd)

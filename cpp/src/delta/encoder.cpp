@@ -112,6 +112,7 @@ Encoder::Encoder(std::span<const Part> parts, std::uint64_t length, const Option
 Encoder Encoder::from_file(int fd, const Options& options) {
     const os::FileStamp before = os::file_stamp(fd);
     os::wait_until_past(before);
+    os::wait_for_writes(fd, before.length);
     auto impl = std::make_unique<Impl>(before.length, options);
     const std::span<std::byte> state = impl->previous.bytes();
     for (std::size_t at = 0; at < state.size(); at += options.block_bytes) {
@@ -167,6 +168,7 @@ Bytes Encoder::encode_file(int fd) {
                             " bytes, the state had " + std::to_string(state.size()));
     }
     os::wait_until_past(before);
+    os::wait_for_writes(fd, before.length);
     impl_->blocks.restart();
     impl_->scratch.resize(impl_->options.block_bytes);
     Bytes out = impl_->start();

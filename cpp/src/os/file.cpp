@@ -59,6 +59,11 @@ void wait_until_past(const FileStamp& stamp) {
     }
 }
 
+void wait_for_writes(int fd, std::uint64_t length) {
+    // From the last byte: nothing to search. A failure means that there is nothing to wait for.
+    if (length > 0) (void)lseek(fd, static_cast<off_t>(length - 1), SEEK_HOLE);
+}
+
 std::size_t read_at(int fd, std::span<std::byte> buffer, std::uint64_t offset) {
     std::size_t done = 0;
     while (done < buffer.size()) {

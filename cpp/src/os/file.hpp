@@ -24,6 +24,11 @@ FileStamp file_stamp(int fd);
 // no trace. Gives up after a few ticks when the file's time lies in the future.
 void wait_until_past(const FileStamp& stamp);
 
+// Returns when writes that had begun before the call are complete: write(2) holds the inode's lock
+// from before it stamps the file until its end, and a seek for a hole takes that lock too (ext4,
+// btrfs, tmpfs). Elsewhere it does nothing. `length` is the file's; its offset moves.
+void wait_for_writes(int fd, std::uint64_t length);
+
 // Reads until `buffer` is full or the file ends; returns the bytes read. Retries EINTR.
 std::size_t read_at(int fd, std::span<std::byte> buffer, std::uint64_t offset);
 
