@@ -8,8 +8,8 @@
 # cpp/src/kernels/vec/<name>.hpp.
 
 # Without -fno-tree-vectorize the compiler would vectorise the portable code, and a comparison
-# against it would say nothing.
-set(DWCP_ISA_ROWS "scalar|-fno-tree-vectorize -fno-tree-slp-vectorize|")
+# against it would say nothing. XXH_VECTOR=0 keeps libxxhash from using SSE2 or NEON.
+set(DWCP_ISA_ROWS "scalar|-fno-tree-vectorize -fno-tree-slp-vectorize -DXXH_VECTOR=0|")
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND DWCP_ISA_ROWS

@@ -34,6 +34,28 @@ inline Register crc_sliced(const Slices<Register>& slices, Register state, const
     return crc_bytes(slices, state, data, size);
 }
 
+// Horner's rule from the highest coefficient of a, which is bit 0.
+template <typename Crc>
+inline std::uint64_t multiply_by_bits(std::uint64_t a, std::uint64_t b) {
+    std::uint64_t product = 0;
+    for (unsigned i = 0; i < Crc::kBits; ++i) {
+        product = times_x<Crc>(product) ^ (((a >> i) & 1) != 0 ? b : 0);
+    }
+    return product;
+}
+
+std::uint32_t crc32(std::uint32_t state, const std::uint8_t* data, std::size_t size) {
+    return crc_sliced(crc32_slices, state, data, size);
+}
+
+std::uint32_t crc32_multiply(std::uint32_t a, std::uint32_t b) {
+    return static_cast<std::uint32_t>(multiply_by_bits<Crc32>(a, b));
+}
+
+std::uint32_t crc32c_multiply(std::uint32_t a, std::uint32_t b) {
+    return static_cast<std::uint32_t>(multiply_by_bits<Crc32C>(a, b));
+}
+
 #if defined(__PCLMUL__)
 
 inline __m128i load128(const std::uint8_t* p) {
@@ -171,12 +193,7 @@ std::uint32_t crc32c(std::uint32_t state, const std::uint8_t* data, std::size_t 
 #else
 
 std::uint64_t crc64nvme_multiply(std::uint64_t a, std::uint64_t b) {
-    // Horner's rule from the highest coefficient of a, which is bit 0.
-    std::uint64_t product = 0;
-    for (unsigned i = 0; i < 64; ++i) {
-        product = times_x<Crc64Nvme>(product) ^ (((a >> i) & 1) != 0 ? b : 0);
-    }
-    return product;
+    return multiply_by_bits<Crc64Nvme>(a, b);
 }
 
 std::uint64_t crc64nvme(std::uint64_t state, const std::uint8_t* data, std::size_t size) {

@@ -17,6 +17,7 @@ struct Slices {
 
 // Defined once, in crc_tables.cpp.
 extern const Slices<std::uint64_t> crc64nvme_slices;
+extern const Slices<std::uint32_t> crc32_slices;
 extern const Slices<std::uint32_t> crc32c_slices;
 
 namespace {
@@ -25,6 +26,10 @@ namespace {
 struct Crc64Nvme {
     static constexpr unsigned kBits = 64;
     static constexpr std::uint64_t kPoly = 0x9A6C9329AC4BC9B5u;
+};
+struct Crc32 {
+    static constexpr unsigned kBits = 32;
+    static constexpr std::uint64_t kPoly = 0xEDB88320u;
 };
 struct Crc32C {
     static constexpr unsigned kBits = 32;

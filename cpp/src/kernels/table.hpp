@@ -41,12 +41,35 @@ inline constexpr std::size_t kPageBytes = kLineBytes * kPageLines;
     X(nonzero_masks, void, (const std::uint8_t* packed, std::size_t lines, std::uint64_t* masks),  \
       (packed, lines, masks))                                                                      \
     /* CRC registers without initial and final inversion. */                                       \
+    X(crc32, std::uint32_t, (std::uint32_t state, const std::uint8_t* data, std::size_t size),     \
+      (state, data, size))                                                                         \
     X(crc32c, std::uint32_t, (std::uint32_t state, const std::uint8_t* data, std::size_t size),    \
       (state, data, size))                                                                         \
     X(crc64nvme, std::uint64_t, (std::uint64_t state, const std::uint8_t* data, std::size_t size), \
       (state, data, size))                                                                         \
-    /* Product of two residues modulo the CRC-64/NVME polynomial, bit-reflected. */                \
-    X(crc64nvme_multiply, std::uint64_t, (std::uint64_t a, std::uint64_t b), (a, b))
+    /* Products of two residues modulo the polynomials, bit-reflected registers. */                \
+    X(crc32_multiply, std::uint32_t, (std::uint32_t a, std::uint32_t b), (a, b))                   \
+    X(crc32c_multiply, std::uint32_t, (std::uint32_t a, std::uint32_t b), (a, b))                  \
+    X(crc64nvme_multiply, std::uint64_t, (std::uint64_t a, std::uint64_t b), (a, b))               \
+    /* RFC 1950: the low half sums bytes, the high half those sums, both modulo 65521. */          \
+    X(adler32, std::uint32_t, (std::uint32_t state, const std::uint8_t* data, std::size_t size),   \
+      (state, data, size))                                                                         \
+    /* Fletcher-32 over little-endian words of 16 bits: the low half sums words, the high half     \
+       those sums, both modulo 65535; an odd last byte counts as a word with a high byte of 0. */  \
+    X(fletcher32, std::uint32_t,                                                                   \
+      (std::uint32_t state, const std::uint8_t* data, std::size_t size), (state, data, size))      \
+    /* libxxhash, compiled for the tier; a state is an XXH3_state_t, an XXH32_state_t. */          \
+    X(xxh32, std::uint32_t, (std::uint32_t seed, const std::uint8_t* data, std::size_t size),      \
+      (seed, data, size))                                                                          \
+    X(xxh3_64, std::uint64_t, (std::uint64_t seed, const std::uint8_t* data, std::size_t size),    \
+      (seed, data, size))                                                                          \
+    X(xxh3_128, void,                                                                              \
+      (std::uint64_t seed, const std::uint8_t* data, std::size_t size, std::uint64_t* low_high),   \
+      (seed, data, size, low_high))                                                                \
+    X(xxh3_64_update, void, (void* state, const std::uint8_t* data, std::size_t size),             \
+      (state, data, size))                                                                         \
+    X(xxh3_128_update, void, (void* state, const std::uint8_t* data, std::size_t size),            \
+      (state, data, size))
 
 struct Table {
     // Name of the instruction set that the compiler really generated code for, taken from its

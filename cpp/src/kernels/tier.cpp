@@ -6,6 +6,10 @@
 // ci/check-kernel-symbols fails otherwise.
 #include "kernels/table.hpp"
 
+// All of it static, and so compiled with the vectors of this tier.
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include DWCP_TIER_HEADER
 
 #include "kernels/crc_constants.hpp"
@@ -15,7 +19,9 @@ namespace {
 
 #include "kernels/crc.inl"
 #include "kernels/scan.inl"
+#include "kernels/sums.inl"
 #include "kernels/xor.inl"
+#include "kernels/xxh.inl"
 
 }  // namespace
 
