@@ -1,8 +1,10 @@
-// Arithmetic modulo the CRC polynomials, at compile time: every folding constant and table below
-// is derived here from the polynomial alone.
+// Arithmetic modulo the CRC polynomials, at compile time: every folding constant and table is
+// derived here from the polynomial alone.
 //
-// All residues are bit-reflected 64-bit registers: bit i is the coefficient of x^(63-i). A CRC of
-// 32 bits uses the upper half (coefficients x^31 .. x^0).
+// Residues are bit-reflected 64-bit registers: bit i is the coefficient of x^(63-i). A residue
+// modulo a polynomial of degree 32 uses the upper half (coefficients x^31 .. x^0). The same
+// polynomial times x^32 has degree 64; modulo that "wide" one, a residue is a multiple of x^32 and
+// so uses the lower half, which is where a CRC register of 32 bits has its bits.
 #pragma once
 
 #include <cstddef>
@@ -36,25 +38,57 @@ struct Crc32C {
     static constexpr std::uint64_t kPoly = 0x82F63B78u;
 };
 
-// residue * x mod P, the residue held in the low kBits bits of the register.
+// residue * x, the residue held in the low kBits bits of the register; also modulo the wide
+// polynomial, with all 64 bits of the register.
 template <typename Crc>
 constexpr std::uint64_t times_x(std::uint64_t residue) {
     return (residue >> 1) ^ ((residue & 1) != 0 ? Crc::kPoly : 0);
 }
 
-// x^exponent mod P, as a 64-bit reflected register.
+// Product of residues, both and the result held in the low kBits bits: Horner's rule from the
+// highest coefficient of a, which is bit 0.
 template <typename Crc>
-constexpr std::uint64_t power_of_x(unsigned exponent) {
-    std::uint64_t residue = std::uint64_t{1} << (Crc::kBits - 1);
-    for (unsigned i = 0; i < exponent; ++i) residue = times_x<Crc>(residue);
-    return residue << (64 - Crc::kBits);
+constexpr std::uint64_t multiply_by_bits(std::uint64_t a, std::uint64_t b) {
+    std::uint64_t product = 0;
+    for (unsigned i = 0; i < Crc::kBits; ++i) {
+        product = times_x<Crc>(product) ^ (((a >> i) & 1) != 0 ? b : 0);
+    }
+    return product;
 }
 
-// floor(x^128 / P) without its leading term x^64, reflected; P of degree 64.
+// x^exponent in the low kBits bits. An exponent of -1 gives the inverse of x: the step of times_x
+// that leads to 1, undone.
+template <typename Crc>
+constexpr std::uint64_t power_of_x_low(std::int64_t exponent) {
+    constexpr std::uint64_t kOne = std::uint64_t{1} << (Crc::kBits - 1);
+    if (exponent < 0) return ((kOne ^ Crc::kPoly) << 1) | 1;
+    std::uint64_t power = kOne;
+    std::uint64_t square = times_x<Crc>(kOne);
+    for (; exponent != 0; exponent >>= 1) {
+        if ((exponent & 1) != 0) power = multiply_by_bits<Crc>(power, square);
+        square = multiply_by_bits<Crc>(square, square);
+    }
+    return power;
+}
+
+// x^exponent mod P.
+template <typename Crc>
+constexpr std::uint64_t power_of_x(std::int64_t exponent) {
+    return power_of_x_low<Crc>(exponent) << (64 - Crc::kBits);
+}
+
+// x^exponent modulo the wide polynomial.
+template <typename Crc>
+constexpr std::uint64_t wide_power_of_x(unsigned exponent) {
+    std::uint64_t residue = std::uint64_t{1} << 63;
+    for (unsigned i = 0; i < exponent; ++i) residue = times_x<Crc>(residue);
+    return residue;
+}
+
+// floor(x^128 / W) without its leading term x^64, reflected; W is the wide polynomial.
 template <typename Crc>
 constexpr std::uint64_t barrett_quotient() {
-    static_assert(Crc::kBits == 64);
-    // Long division: the remainder starts as x^64 mod P times x^64; each step emits one bit of the
+    // Long division: the remainder starts as x^64 mod W times x^64; each step emits one bit of the
     // quotient, from x^63 down.
     std::uint64_t remainder = Crc::kPoly;
     std::uint64_t quotient = 0;
@@ -72,7 +106,7 @@ constexpr std::uint64_t barrett_quotient() {
 template <typename Crc, unsigned bits>
 struct Fold {
     static constexpr std::uint64_t kFirst = power_of_x<Crc>(bits + 63);
-    static constexpr std::uint64_t kSecond = power_of_x<Crc>(bits - 1);
+    static constexpr std::uint64_t kSecond = power_of_x<Crc>(std::int64_t{bits} - 1);
 };
 
 // slices[k][b]: register after byte b and k zero bytes, from a zero register.

@@ -47,6 +47,12 @@ inline constexpr std::size_t kPageBytes = kLineBytes * kPageLines;
       (state, data, size))                                                                         \
     X(crc64nvme, std::uint64_t, (std::uint64_t state, const std::uint8_t* data, std::size_t size), \
       (state, data, size))                                                                         \
+    /* crc32 and crc32c in the form that they take on processors whose carry-less multiplication   \
+       leaves every other cycle only: rows of their own, to be tested on any processor. */         \
+    X(crc32_slow_multiply, std::uint32_t,                                                          \
+      (std::uint32_t state, const std::uint8_t* data, std::size_t size), (state, data, size))      \
+    X(crc32c_slow_multiply, std::uint32_t,                                                         \
+      (std::uint32_t state, const std::uint8_t* data, std::size_t size), (state, data, size))      \
     /* Products of two residues modulo the polynomials, bit-reflected registers. */                \
     X(crc32_multiply, std::uint32_t, (std::uint32_t a, std::uint32_t b), (a, b))                   \
     X(crc32c_multiply, std::uint32_t, (std::uint32_t a, std::uint32_t b), (a, b))                  \

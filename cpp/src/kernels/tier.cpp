@@ -13,10 +13,20 @@
 #include DWCP_TIER_HEADER
 
 #include "kernels/crc_constants.hpp"
+#include "kernels/crc_sparse_constants.hpp"
 
 namespace dwcp::kernels {
 namespace {
 
+#include "kernels/crc_table.inl"
+#if defined(DWCP_VEC_CLMUL)
+#include "kernels/crc_fold.inl"
+#if defined(DWCP_VEC_WIDE_CLMUL)
+#include "kernels/crc_fold_wide.inl"
+#include "kernels/crc_sparse.inl"
+#endif
+#include "kernels/crc_fused.inl"
+#endif
 #include "kernels/crc.inl"
 #include "kernels/scan.inl"
 #include "kernels/sums.inl"

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/vec/clmul_x86.hpp"
+
 namespace dwcp::kernels {
 namespace vec {
 namespace {

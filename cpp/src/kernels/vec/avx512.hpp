@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/vec/clmul_x86.hpp"
+
 namespace dwcp::kernels {
 namespace vec {
 namespace {
@@ -49,6 +51,12 @@ inline Vec line_difference(const std::uint8_t* a, const std::uint8_t* b) {
 inline std::uint64_t nonzero_mask(const std::uint8_t* line) {
     const Vec v = load(line);
     return _mm512_test_epi8_mask(v, v);
+}
+
+#define DWCP_VEC_WIDE_CLMUL 1
+// Whether a 512-bit carry-less multiplication leaves every other cycle only.
+inline bool wide_clmul_is_slow() {
+    return __builtin_cpu_is("amd") != 0;
 }
 
 // size < 64: lanes beyond it are neither read nor written.

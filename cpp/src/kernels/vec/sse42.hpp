@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/vec/clmul_x86.hpp"
 #include "kernels/vec/sse.inl"
 
 namespace dwcp::kernels::vec {
