@@ -71,6 +71,82 @@ inline void store_first(std::uint8_t* p, Vec v, std::size_t size) {
     _mm512_mask_storeu_epi8(p, first_bytes(size), v);
 }
 
+// Sums and dot products, into lanes of 32 bits.
+#define DWCP_VEC_SUMS 1
+// Bytes in a group with weights below 128.
+constexpr std::size_t kSumBytes = 128;
+
+inline Vec zero() {
+    return _mm512_setzero_si512();
+}
+inline Vec add32(Vec a, Vec b) {
+    return _mm512_add_epi32(a, b);
+}
+inline Vec fill_words(std::uint16_t value) {
+    return _mm512_set1_epi16(static_cast<short>(value));
+}
+inline Vec sum_bytes(Vec total, Vec v) {
+    return _mm512_dpbusd_epi32(total, v, _mm512_set1_epi8(1));
+}
+inline Vec dot_bytes(Vec total, Vec v, Vec weights) {
+    return _mm512_dpbusd_epi32(total, v, weights);
+}
+inline Vec dot_words(Vec total, Vec v, Vec weights) {
+    return _mm512_dpwssd_epi32(total, v, weights);
+}
+inline std::uint64_t add_lanes64(Vec v) {
+    const __m256i quarter =
+        _mm256_add_epi64(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+    const __m128i pair =
+        _mm_add_epi64(_mm256_castsi256_si128(quarter), _mm256_extracti128_si256(quarter, 1));
+    return static_cast<std::uint64_t>(_mm_cvtsi128_si64(pair)) +
+           static_cast<std::uint64_t>(_mm_extract_epi64(pair, 1));
+}
+inline std::uint64_t add_lanes_unsigned(Vec v) {
+    const Vec low = _mm512_and_si512(v, _mm512_set1_epi64(0xFFFFFFFF));
+    return add_lanes64(_mm512_add_epi64(low, _mm512_srli_epi64(v, 32)));
+}
+inline std::int64_t add_lanes_signed(Vec v) {
+    const Vec low = _mm512_srai_epi64(_mm512_slli_epi64(v, 32), 32);
+    return static_cast<std::int64_t>(add_lanes64(_mm512_add_epi64(low, _mm512_srai_epi64(v, 32))));
+}
+constexpr std::size_t kPlainSumBytesMax = 0;
+
+// Copies `size` bytes, fewer than `padded_bytes`, and zeros behind them.
+inline void copy_padded(std::uint8_t* to, const std::uint8_t* from, std::size_t size,
+                        std::size_t padded_bytes) {
+    for (std::size_t i = 0; i < padded_bytes; i += 64) {
+        const std::size_t left = size > i ? size - i : 0;
+        store(to + i, left >= 64 ? load(from + i) : load_first(from + i, left));
+    }
+}
+
+// Lanes of 64 bits.
+#define DWC_mm512_VEC_XXH3 1
+inline Vec fill64(std::uint64_t value) {
+    return _mm512_set1_epi64(static_cast<long long>(value));
+}
+inline Vec add64(Vec a, Vec b) {
+    return _mm512_add_epi64(a, b);
+}
+// Products of the low halves of the lanes.
+inline Vec multiply_low32(Vec a, Vec b) {
+    return _mm512_mul_epu32(a, b);
+}
+inline Vec shift_right32(Vec v) {
+    return _mm512_srli_epi64(v, 32);
+}
+inline Vec shift_right47(Vec v) {
+    return _mm512_srli_epi64(v, 47);
+}
+inline Vec shift_left32(Vec v) {
+    return _mm512_slli_epi64(v, 32);
+}
+// Neighbours swapped.
+inline Vec swap64(Vec v) {
+    return _mm512_shuffle_epi32(v, _MM_PERM_BADC);
+}
+
 }  // namespace
 }  // namespace vec
 }  // namespace dwcp::kernels
