@@ -34,20 +34,32 @@ void probe_io_uring(Machine& machine) {
     }
 }
 
+// Size of the cache at the index that sysfs gives it, in bytes; 0 where sysfs does not know.
+std::size_t read_cache(const char* index) {
+    std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index" + std::string(index) + "/size");
+    std::size_t kibibytes = 0;
+    return file >> kibibytes ? kibibytes << 10 : 0;
+}
+
 // 0 where neither sysfs nor the C library knows.
 std::size_t read_last_level_cache() {
     // sysfs first: glibc multiplies by the wrong number of sharing threads on some AMD guests.
     for (const char* index : {"3", "2"}) {
-        std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index" + std::string(index) +
-                           "/size");
-        std::size_t kibibytes = 0;
-        if (file >> kibibytes && kibibytes > 0) return kibibytes << 10;
+        if (const std::size_t size = read_cache(index); size != 0) return size;
     }
     for (const int name : {_SC_LEVEL3_CACHE_SIZE, _SC_LEVEL2_CACHE_SIZE}) {
         const long size = sysconf(name);
         if (size > 0) return static_cast<std::size_t>(size);
     }
     return 0;
+}
+
+bool is_intel() {
+#if defined(__x86_64__)
+    return __builtin_cpu_is("intel") != 0;
+#else
+    return false;
+#endif
 }
 
 }  // namespace
@@ -74,6 +86,16 @@ std::size_t last_level_cache_bytes() {
     static const std::size_t kSize = [] {
         const std::size_t size = read_last_level_cache();
         return size != 0 ? size : std::size_t{32} << 20;
+    }();
+    return kSize;
+}
+
+std::size_t store_cache_bytes() {
+    constexpr std::size_t kMeshBytesMin = std::size_t{64} << 20;
+    static const std::size_t kSize = [] {
+        const std::size_t level2 = read_cache("2");
+        const bool mesh = is_intel() && last_level_cache_bytes() >= kMeshBytesMin;
+        return mesh && level2 != 0 ? level2 : last_level_cache_bytes() / 2;
     }();
     return kSize;
 }

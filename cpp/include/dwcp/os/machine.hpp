@@ -23,4 +23,9 @@ struct Machine {
 // assumed where neither tells.
 [[nodiscard]] std::size_t last_level_cache_bytes();
 
+// How much memory one core can write to at better than memory speed, in bytes: half of the
+// last-level cache, but only the second level on Intel's servers, whose shared cache takes stores
+// no faster than memory does.
+[[nodiscard]] std::size_t store_cache_bytes();
+
 }  // namespace dwcp::os
