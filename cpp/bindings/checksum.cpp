@@ -1,5 +1,6 @@
 #include "buffer.hpp"
 #include "dwcp/checksum/crc.hpp"
+#include "dwcp/checksum/xxh.hpp"
 #include "topics.hpp"
 
 namespace nb = nanobind;
