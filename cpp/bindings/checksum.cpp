@@ -50,8 +50,9 @@ template <const Shape& kShape, auto kFunction, auto kInitial>
 PyObject* one_shot(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t count,
                    PyObject* keywords) noexcept {
     PyObject* bound[2] = {nullptr, nullptr};
-    if (count == 1 && keywords == nullptr) {
+    if (keywords == nullptr && (count == 1 || count == 2)) {
         bound[0] = arguments[0];
+        if (count == 2) bound[1] = arguments[1];
     } else if (!fastcall::bind(kShape.parameters, arguments, count, keywords, bound)) {
         return nullptr;
     }

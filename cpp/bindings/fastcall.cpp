@@ -58,16 +58,19 @@ bool bind(const Parameters& parameters, PyObject* const* arguments, Py_ssize_t c
     const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_Size(keywords);
     for (Py_ssize_t i = 0; i < named; ++i) {
         PyObject* const keyword = PyTuple_GetItem(keywords, i);
-        const auto found = std::find_if(names.begin(), names.end(), [&](const char* name) {
-            return PyUnicode_CompareWithASCIIString(keyword, name) == 0;
-        });
-        if (found == names.end()) {
+        // From the last one: those with a default are named most often.
+        std::size_t place = names.size();
+        while (place > 0 && PyUnicode_CompareWithASCIIString(keyword, names[place - 1]) != 0) {
+            --place;
+        }
+        if (place == 0) {
             PyErr_Format(PyExc_TypeError, "%s has no parameter %R", parameters.function, keyword);
             return false;
         }
-        PyObject*& slot = bound[found - names.begin()];
+        PyObject*& slot = bound[place - 1];
         if (slot != nullptr) {
-            PyErr_Format(PyExc_TypeError, "%s got two values for %s", parameters.function, *found);
+            PyErr_Format(PyExc_TypeError, "%s got two values for %s", parameters.function,
+                         names[place - 1]);
             return false;
         }
         slot = arguments[count + i];

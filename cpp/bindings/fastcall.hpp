@@ -122,12 +122,17 @@ class View {
         constexpr unsigned kWanted = kContiguous | (kWritable ? kWriteable : 0);
         constexpr unsigned kMask = kWanted | (kWritable ? kWarnOnWrite : 0);
         const auto* const array = reinterpret_cast<const ArrayHead*>(object);
-        // The stride is the size of an element only where there are two elements or more.
-        if (array->dimensions != 1 || array->shape[0] < 2 ||
-            (static_cast<unsigned>(array->flags) & kMask) != kWanted) {
-            return false;
+        if ((static_cast<unsigned>(array->flags) & kMask) != kWanted) return false;
+        // Of contiguous memory, the outermost axis with more than one entry spans all of it. The
+        // strides of other axes mean nothing, nor does any where an axis is empty.
+        Py_ssize_t size = 0;
+        for (int axis = 0; axis < array->dimensions; ++axis) {
+            const Py_ssize_t entries = array->shape[axis];
+            if (entries == 0) return false;
+            if (size == 0 && entries > 1) size = entries * array->strides[axis];
         }
-        set(array->data, array->shape[0] * array->strides[0]);
+        if (size == 0) return false;
+        set(array->data, size);
         return size_ < kReleaseBytesMin;
     }
 

@@ -27,21 +27,26 @@ bool to_masked_u32(PyObject* object, const char* argument, std::uint32_t& value)
 
 bool to_bounded(PyObject* object, const char* argument, std::uint64_t max,
                 std::uint64_t& value) noexcept {
-    PyObject* const index = PyNumber_Index(object);
-    if (index == nullptr) return refuse_type(object, argument);
-    value = PyLong_AsUnsignedLongLong(index);
-    bool inside = true;
-    if (value == static_cast<std::uint64_t>(-1) && PyErr_Occurred() != nullptr) {
+    // The quick way for nearly all values.
+    int overflow = 0;
+    const long long small = PyLong_AsLongLongAndOverflow(object, &overflow);
+    if (small == -1 && overflow == 0 && PyErr_Occurred() != nullptr) {
+        return refuse_type(object, argument);
+    }
+    bool inside = overflow == 0 && small >= 0;
+    value = static_cast<std::uint64_t>(small);
+    if (overflow > 0) {
+        PyObject* const index = PyNumber_Index(object);
+        if (index == nullptr) return false;
+        value = PyLong_AsUnsignedLongLong(index);
+        inside = value != static_cast<std::uint64_t>(-1) || PyErr_Occurred() == nullptr;
         PyErr_Clear();  // OverflowError: index is an int
-        inside = false;
+        Py_DECREF(index);
     }
-    if (!inside || value > max) {
-        PyErr_Format(PyExc_ValueError, "%s must be 0..%llu", argument,
-                     static_cast<unsigned long long>(max));
-        inside = false;
-    }
-    Py_DECREF(index);
-    return inside;
+    if (inside && value <= max) return true;
+    PyErr_Format(PyExc_ValueError, "%s must be 0..%llu", argument,
+                 static_cast<unsigned long long>(max));
+    return false;
 }
 
 bool to_hash128(PyObject* object, const char* argument, checksum::Hash128 max,
