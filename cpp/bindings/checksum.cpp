@@ -148,7 +148,8 @@ void def_crc_combine(nb::module_& module, const char* name, const char* signatur
         [](nb::handle crc1, nb::handle crc2, nb::handle length2) {
             return combine<Value, kFunction>(crc1, crc2, length2, "crc1", "crc2");
         },
-        nb::arg("crc1"), nb::arg("crc2"), nb::arg("length2"), nb::sig(signature), doc);
+        nb::arg("crc1").none(), nb::arg("crc2").none(), nb::arg("length2").none(),
+        nb::sig(signature), doc);
 }
 
 }  // namespace
@@ -175,7 +176,7 @@ void init_checksum(nb::module_& module) {
             return combine<std::uint32_t, &checksum::adler32_combine>(adler1, adler2, length2,
                                                                       "adler1", "adler2");
         },
-        nb::arg("adler1"), nb::arg("adler2"), nb::arg("length2"),
+        nb::arg("adler1").none(), nb::arg("adler2").none(), nb::arg("length2").none(),
         nb::sig("def adler32_combine(adler1: int, adler2: int, length2: int) -> int"),
         "Adler-32 of A + B from the checksums of A and B and the length of B in bytes.\n\n"
         "Takes constant time; may be called from any thread. Raises ValueError when a checksum\n"

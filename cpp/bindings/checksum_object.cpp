@@ -172,14 +172,14 @@ void define_class(nb::module_& module) {
         "without one. The GIL is released for pieces of 64 KiB and more; a piece once begun is\n"
         "not interrupted by signals.")
         .def(nb::init<std::string_view, nb::handle, nb::handle>(), nb::arg("name"),
-             nb::arg("data") = nb::bytes("", 0), nb::kw_only(), nb::arg("seed") = 0,
+             nb::arg("data").none() = nb::bytes("", 0), nb::kw_only(), nb::arg("seed").none() = 0,
              nb::sig("def __init__(self, name: str, data: dwcp.typing.BufferLike = b'', *, "
                      "seed: int = 0) -> None"),
              "Begin with the algorithm name, one of algorithms_available, and the first data.\n\n"
              "seed is for xxh32 (0..2^32-1), xxh3_64 and xxh3_128 (0..2^64-1). Raises ValueError\n"
              "for an unknown name or a seed out of bounds, TypeError or BufferError unless data\n"
              "is a C-contiguous buffer.")
-        .def("update", &LockedChecksum::update, nb::arg("data"),
+        .def("update", &LockedChecksum::update, nb::arg("data").none(),
              nb::sig("def update(self, data: dwcp.typing.BufferLike, /) -> None"),
              "Go on with data. Pieces of any length give what the whole would give.\n\n"
              "Raises TypeError or BufferError unless data is a C-contiguous buffer.")
@@ -215,7 +215,7 @@ void init_checksum_object(nb::module_& module) {
     define_class(module);
     module.def("algorithms", &algorithms, "Names that Checksum and verify know.");
     module.def(
-        "verify", &verify, nb::arg("name"), nb::arg("data"), nb::arg("expected"),
+        "verify", &verify, nb::arg("name"), nb::arg("data").none(), nb::arg("expected").none(),
         nb::sig("def verify(name: str, data: dwcp.typing.BufferLike, "
                 "expected: int | dwcp.typing.BufferLike | str) -> bool"),
         "Whether data have the checksum expected: True if and only if they have.\n\n"
