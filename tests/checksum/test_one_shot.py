@@ -3,9 +3,11 @@
 import array
 import inspect
 import mmap
+import re
 import sys
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,6 +77,15 @@ def test_the_lengths_of_results_are_those_of_the_algorithms() -> None:
             widest = max(widest, function(name)(b"%d" % i * 400).bit_length())
         expected = 8 * checksum.new(name).digest_size
         assert expected - 8 < widest <= expected
+
+
+def test_the_values_in_the_documentation_are_right() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "checksums.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| `(\w+)` \|", page, flags=re.MULTILINE)
+    assert sorted(name for name, _, _ in rows) == NAMES
+    for name, width, value in rows:
+        assert len(value) * 4 == int(width)
+        assert function(name)(b"123456789") == int(value, 16)
 
 
 def test_fletcher32_counts_an_odd_last_byte_as_a_word() -> None:
