@@ -224,11 +224,14 @@ def test_no_reference_or_export_is_kept(name: str, length: int) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_no_memory_is_kept(name: str) -> None:
     f, view = function(name), memoryview(b"x" * 100)
+    # New ints at each call, which would stay if a reference were kept.
+    largest = 2 ** bits(name) - 1
 
     def calls() -> None:
-        for _ in range(1000):
+        for i in range(1000):
             f(view)
-            f(b"abc", 2**31 + 1)
+            f(b"abc", largest - i)
+            checksum.verify(name, b"abc", f(b"abc") ^ i)
             with contextlib.suppress(TypeError, ValueError):
                 f("text", -(2**70))
 
@@ -260,6 +263,19 @@ def test_combining_is_appending_and_associative(tier: str, a: bytes, b: bytes, c
         left = combine(ab, f(c), len(c))
         right = combine(f(a), combine(f(b), f(c), len(c)), len(b) + len(c))
         assert left == right == f(a + b + c)
+
+
+def test_combining_takes_lengths_beyond_any_buffer() -> None:
+    # Adler-32 repeats after 65521 bytes, a CRC of 32 bits with a primitive polynomial after 2^32-1.
+    longest = 2**64 - 1
+    a, b = zlib.adler32(b"first"), zlib.adler32(b"second")
+    assert checksum.adler32_combine(a, b, longest) == checksum.adler32_combine(
+        a, b, longest % 65521
+    )
+    assert checksum.crc32_combine(5, 6, longest) == checksum.crc32_combine(5, 6, 0)
+    half, rest = longest // 2, longest - longest // 2
+    for combine in (checksum.crc32c_combine, checksum.crc64nvme_combine):
+        assert combine(5, 0, longest) == combine(combine(5, 0, half), 0, rest)
 
 
 @pytest.mark.parametrize("name", ["crc32", "crc32c", "crc64nvme", "adler32"])
