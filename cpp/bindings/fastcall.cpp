@@ -1,12 +1,12 @@
 #include "fastcall.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
 namespace dwcp::bindings::fastcall {
 
 PyTypeObject* array_type = nullptr;
+
+#ifndef Py_GIL_DISABLED
 
 namespace {
 
@@ -22,9 +22,6 @@ bool has_array_head(nb::handle object, bool writable, std::size_t itemsize) {
 }
 
 PyTypeObject* find_array_type() {
-#ifdef Py_GIL_DISABLED
-    return nullptr;
-#else
     const nb::module_ numpy = nb::module_::import_("numpy");
     const nb::object writable = numpy.attr("zeros")(5, "u2");
     const nb::object constant = numpy.attr("frombuffer")(nb::bytes("12345678"), "u4");
@@ -34,13 +31,16 @@ PyTypeObject* find_array_type() {
     if (!known) return nullptr;
     // Never given back: functions that use it live as long as the process.
     return reinterpret_cast<PyTypeObject*>(nb::object(type).release().ptr());
-#endif
 }
 
 }  // namespace
 
+#endif
+
 void add(nb::module_& module, PyMethodDef* methods) {
+#ifndef Py_GIL_DISABLED
     if (array_type == nullptr) array_type = find_array_type();
+#endif
     if (PyModule_AddFunctions(module.ptr(), methods) != 0) throw nb::python_error();
 }
 
