@@ -14,14 +14,14 @@ constexpr std::size_t kHugeBytesMin = std::size_t{4} << 20;
 
 }  // namespace
 
-Buffer::Buffer(nb::handle object, const char* argument, bool writable) {
+bool get_buffer(PyObject* object, const char* argument, bool writable, Py_buffer& view) noexcept {
     // With PyBUF_SIMPLE the length is in bytes, and only C-contiguous memory is given out.
     const int flags = writable ? PyBUF_WRITABLE : PyBUF_SIMPLE;
-    if (PyObject_GetBuffer(object.ptr(), &view_, flags) == 0) return;
-    if (PyErr_ExceptionMatches(PyExc_TypeError) != 0 && PyObject_CheckBuffer(object.ptr()) == 0) {
+    if (PyObject_GetBuffer(object, &view, flags) == 0) return true;
+    if (PyErr_ExceptionMatches(PyExc_TypeError) != 0 && PyObject_CheckBuffer(object) == 0) {
         PyErr_Format(PyExc_TypeError, "%s must support the buffer protocol, and %R does not",
-                     argument, reinterpret_cast<PyObject*>(Py_TYPE(object.ptr())));
-        throw nb::python_error();
+                     argument, reinterpret_cast<PyObject*>(Py_TYPE(object)));
+        return false;
     }
     // NumPy raises ValueError where other exporters raise BufferError.
     PyErr_Clear();
@@ -29,7 +29,11 @@ Buffer::Buffer(nb::handle object, const char* argument, bool writable) {
         PyExc_BufferError,
         writable ? "%s must be a writable C-contiguous buffer" : "%s must be a C-contiguous buffer",
         argument);
-    throw nb::python_error();
+    return false;
+}
+
+Buffer::Buffer(nb::handle object, const char* argument, bool writable) {
+    if (!get_buffer(object.ptr(), argument, writable, view_)) throw nb::python_error();
 }
 
 Buffer::Buffer(Buffer&& other) noexcept : view_(other.view_) {

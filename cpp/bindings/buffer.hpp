@@ -10,11 +10,16 @@ namespace dwcp::bindings {
 
 namespace nb = nanobind;
 
+// Fills `view` with C-contiguous memory; its length is in bytes. False with TypeError naming
+// `argument` set when `object` is no buffer, BufferError when it is not C-contiguous or, for a
+// writable one, read-only.
+[[nodiscard]] bool get_buffer(PyObject* object, const char* argument, bool writable,
+                              Py_buffer& view) noexcept;
+
 // A C-contiguous buffer, held while this object lives. Release it with the GIL held.
 class Buffer {
   public:
-    // Raises TypeError naming `argument` when `object` is no buffer, BufferError when it is not
-    // C-contiguous or, for a writable one, read-only.
+    // Raises what get_buffer() sets.
     Buffer(nb::handle object, const char* argument, bool writable = false);
     Buffer(Buffer&& other) noexcept;
     Buffer(const Buffer&) = delete;
@@ -38,9 +43,10 @@ nb::bytes new_bytes(std::size_t size);
 std::span<std::byte> contents(nb::bytes& object);
 nb::bytes to_bytes(std::span<const std::byte> data);
 
-// From this length on, releasing the GIL costs little against the work done without it: handing
-// it over and back takes about 40 ns, which XOR and checksums spend on a few kilobytes.
-inline constexpr std::size_t kReleaseBytesMin = std::size_t{16} << 10;
+// From this length on the GIL is released. Handing it over and back takes about 40 ns when nobody
+// wants it, and up to a whole turn of another thread when somebody does; the fastest kernels need
+// 300 ns for so many bytes and the portable ones some 50 us, one hundredth of such a turn.
+inline constexpr std::size_t kReleaseBytesMin = std::size_t{64} << 10;
 
 // Runs `work` without the GIL when `size` bytes make that worth while.
 template <typename Work>

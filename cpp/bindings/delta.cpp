@@ -67,28 +67,6 @@ RegionArray to_array(std::vector<delta::Region> regions) {
     return RegionArray(data, {count, 2}, owner);
 }
 
-nb::object xor_buffers(nb::handle a, nb::handle b, nb::handle out) {
-    const Buffer left(a, "a");
-    const Buffer right(b, "b");
-    const std::size_t size = left.bytes().size();
-    const auto run = [&](std::span<std::byte> target) {
-        without_gil(size, [&] { delta::xor_bytes(target, left.bytes(), right.bytes()); });
-    };
-    if (!out.is_none()) {
-        const Buffer target(out, "out", true);
-        run(target.writable_bytes());
-        return nb::borrow(out);
-    }
-    if (size != right.bytes().size()) {
-        throw std::invalid_argument("xor: a and b must have equal lengths, not " +
-                                    std::to_string(size) + " and " +
-                                    std::to_string(right.bytes().size()) + " bytes");
-    }
-    nb::bytes result = new_bytes(size);
-    run(contents(result));
-    return nb::object(std::move(result));
-}
-
 nb::object decode(nb::handle delta_object, nb::handle previous_object, nb::handle out,
                   std::optional<std::uint64_t> base_digest) {
     const Buffer delta(delta_object, "delta");
@@ -123,16 +101,6 @@ nb::object decode(nb::handle delta_object, nb::handle previous_object, nb::handl
 void init_delta(nb::module_& module) {
     using namespace nb::literals;
 
-    module.def(
-        "xor", &xor_buffers, nb::arg("a"), nb::arg("b"), nb::arg("out") = nb::none(),
-        nb::sig("def xor(a: dwcp.typing.BufferLike, b: dwcp.typing.BufferLike, "
-                "out: dwcp.typing.BufferLike | None = None) -> typing.Any"),
-        "XOR of two buffers of equal length.\n\n"
-        "Returns out when it is given, a writable buffer of the same length that may be a or\n"
-        "b, and new bytes otherwise. The GIL is released for long buffers.\n"
-        "Raises ValueError when the lengths differ or out overlaps an input partially,\n"
-        "TypeError or BufferError when an argument is not a C-contiguous (out: and writable)\n"
-        "buffer.");
     module.def(
         "update",
         [](nb::handle previous, nb::handle current) {

@@ -18,7 +18,9 @@ NB_MODULE(_core, module) {
     init_isa(isa);
     nb::module_ checksum = module.def_submodule("checksum");
     init_checksum(checksum);
+    init_checksum_object(checksum);
     nb::module_ delta = module.def_submodule("delta");
+    init_xor(delta);
     init_delta(delta);
     init_encoder(delta);
     nb::module_ machine = module.def_submodule("machine");

@@ -1,3 +1,37 @@
+# Functions of the C interface, whose signature has no types.
+dwcp._core.checksum.crc32$:
+    \from dwcp.typing import BufferLike
+    def crc32(data: BufferLike, value: int = 0) -> int:
+        \doc
+
+dwcp._core.checksum.crc32c$:
+    def crc32c(data: BufferLike, value: int = 0) -> int:
+        \doc
+
+dwcp._core.checksum.crc64nvme$:
+    def crc64nvme(data: BufferLike, value: int = 0) -> int:
+        \doc
+
+dwcp._core.checksum.adler32$:
+    def adler32(data: BufferLike, value: int = 1) -> int:
+        \doc
+
+dwcp._core.checksum.fletcher32$:
+    def fletcher32(data: BufferLike, value: int = 0) -> int:
+        \doc
+
+dwcp._core.checksum.xxh32$:
+    def xxh32(data: BufferLike, seed: int = 0) -> int:
+        \doc
+
+dwcp._core.checksum.xxh3_64$:
+    def xxh3_64(data: BufferLike, seed: int = 0) -> int:
+        \doc
+
+dwcp._core.checksum.xxh3_128$:
+    def xxh3_128(data: BufferLike, seed: int = 0) -> int:
+        \doc
+
 # What a single signature cannot say: the type of the result follows from `out`.
 dwcp._core.delta.xor:
     \from typing import TypeVar, overload

@@ -8,6 +8,8 @@ namespace dwcp::bindings {
 void init_errors(nanobind::module_& module);
 void init_isa(nanobind::module_& module);
 void init_checksum(nanobind::module_& module);
+void init_checksum_object(nanobind::module_& module);
+void init_xor(nanobind::module_& module);
 void init_delta(nanobind::module_& module);
 void init_encoder(nanobind::module_& module);
 void init_machine(nanobind::module_& module);

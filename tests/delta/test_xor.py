@@ -1,3 +1,7 @@
+import contextlib
+import sys
+import sysconfig
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -114,3 +118,70 @@ def test_wrong_buffers_are_refused_by_name() -> None:
         delta.xor(np.zeros((4, 4))[:, ::2], bytes(64))
     with pytest.raises(TypeError, match="b must support the buffer protocol"):
         delta.xor(b"abc", "abc")  # type: ignore[call-overload]
+
+
+def test_arguments_may_be_named_and_wrong_calls_are_refused() -> None:
+    out = bytearray(3)
+    assert delta.xor(a=b"abc", b=b"abc", out=out) is out
+    assert delta.xor(b"abc", b=b"abd") == delta.xor(b"abc", b"abd", None) == b"\0\0\7"
+    with pytest.raises(TypeError, match="xor needs the argument b"):
+        delta.xor(b"abc")  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="xor takes at most 3 positional arguments, 4 were given"):
+        delta.xor(b"", b"", None, None)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="xor has no parameter 'into'"):
+        delta.xor(b"", b"", into=out)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("length", [24, 1000, 1 << 16, (1 << 16) + 8])
+def test_every_kind_of_buffer_is_taken_and_given_back(length: int) -> None:
+    data = bytes(i * 7 % 251 for i in range(length))
+    flat = np.frombuffer(data, np.uint8)
+    expected = bytes(x ^ 0xFF for x in data)
+    inputs = [data, bytearray(data), memoryview(data), flat, flat.view(np.uint16).reshape(2, -1)]
+    outputs = [
+        bytearray(length),
+        memoryview(bytearray(length)),
+        np.empty(length, np.uint8),
+        np.empty((length // 8, 1, 2), np.float32),
+    ]
+    ones = b"\xff" * length
+    before = [sys.getrefcount(item) for item in (*inputs, *outputs)]
+    for a in inputs:
+        for out in outputs:
+            assert delta.xor(a, ones, out) is out
+            assert bytes(memoryview(out).cast("B")) == expected
+            assert delta.xor(ones, a) == expected
+    del a, out
+    assert [sys.getrefcount(item) for item in (*inputs, *outputs)] == before
+    for resizable in (inputs[1], outputs[0]):
+        assert isinstance(resizable, bytearray)
+        resizable.append(1)  # BufferError while an export is alive
+
+
+def test_read_only_and_strided_arrays_are_no_outputs() -> None:
+    constant = np.zeros(24, np.uint8)
+    constant.flags.writeable = False
+    for out in (constant, np.zeros(48, np.uint8)[::2], np.zeros((4, 6), np.uint8).T):
+        with pytest.raises(BufferError, match="out must be a writable C-contiguous buffer"):
+            delta.xor(bytes(24), bytes(24), out)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="__buffer__ in Python came with 3.12")
+@pytest.mark.parametrize("out", [None, bytearray(1000)])
+def test_a_buffer_that_is_resized_while_others_are_acquired_is_seen_as_it_is_then(
+    out: bytearray | None,
+) -> None:
+    a = bytearray(b"x" * 1000)
+
+    class Emptying:
+        def __buffer__(self, flags: int) -> memoryview:
+            # Without a GIL `a` is held by then and cannot be resized.
+            with contextlib.suppress(BufferError):
+                a.clear()
+            return memoryview(bytes(1000))
+
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        assert delta.xor(a, Emptying(), out) == b"x" * 1000
+    else:
+        with pytest.raises(ValueError, match=r"equal lengths, not 0(,| and) 1000"):
+            delta.xor(a, Emptying(), out)

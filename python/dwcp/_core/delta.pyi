@@ -16,10 +16,10 @@ def xor(a: BufferLike, b: BufferLike, out: None = None) -> bytes:
     XOR of two buffers of equal length.
 
     Returns out when it is given, a writable buffer of the same length that may be a or
-    b, and new bytes otherwise. The GIL is released for long buffers.
-    Raises ValueError when the lengths differ or out overlaps an input partially,
-    TypeError or BufferError when an argument is not a C-contiguous (out: and writable)
-    buffer.
+    b, and new bytes otherwise. May be called from any thread; the GIL is released from
+    64 KiB on. Raises ValueError when the lengths differ or out overlaps an input
+    partially, TypeError or BufferError when an argument is not a C-contiguous (out: and
+    writable) buffer.
     """
 @overload
 def xor(a: BufferLike, b: BufferLike, out: _BufferT) -> _BufferT: ...

@@ -1,9 +1,11 @@
 // Sends a change of one state to a copy of it, with a codec so that the system libraries are linked
-// as well, and prints what was sent. Exits with 1 when the copy is not equal afterwards.
+// as well, and prints what was sent. Exits with 1 when the copy is not equal afterwards or has
+// another checksum.
 #include <cstddef>
 #include <cstdio>
 #include <vector>
 
+#include <dwcp/checksum/checksum.hpp>
 #include <dwcp/delta/delta.hpp>
 #include <dwcp/error.hpp>
 #include <dwcp/isa/isa.hpp>
@@ -18,6 +20,9 @@ int main() {
     const auto delta = dwcp::delta::encode(state, copy, options);
     dwcp::delta::apply(delta, copy);
     if (copy != state) return 1;
+    dwcp::checksum::Checksum digest(dwcp::checksum::Algorithm::kXxh3_128);
+    digest.update(copy);
+    if (!verify(digest.algorithm(), state, digest.value())) return 1;
 
     try {
         dwcp::delta::apply(delta, copy);
