@@ -127,6 +127,9 @@ struct Weights {
     }
 };
 
+// 1,024 words of 15 bits and a sign, with weights of 32 at the mean, stay within 32 bits.
+constexpr std::size_t kShortRoundsMax = 4;
+
 // `rounds` rounds of kStreams groups each, one after the other in memory. Each stream has totals of
 // its own, so that no instruction waits for the one before.
 template <typename Kind, std::size_t kStreams>
@@ -163,12 +166,20 @@ inline WeightedSum sum_groups(const std::uint8_t* data, std::size_t rounds) {
         rest = vec::add32(rest, weighted[s]);
         rounds_before = vec::add32(rounds_before, before[s]);
     }
-    const std::uint64_t total = G::add_lanes(sum);
-    std::uint64_t all = G::add_lanes(rest) + total;
-    if constexpr (kStreams > 1) {
-        all += G::kElements * (kStreams * G::add_lanes(rounds_before) + G::add_lanes(followed));
+    std::uint64_t total;
+    std::uint64_t all;
+    if (rounds <= kShortRoundsMax) {
+        // Short messages: totals fit into lanes, which are added for all four at once.
+        std::int32_t totals[4];
+        vec::add_lanes4(sum, rest, rounds_before, followed, totals);
+        total = static_cast<std::uint64_t>(totals[0]);
+        all = static_cast<std::uint64_t>(totals[1]) + total +
+              G::kElements * (kStreams * static_cast<std::uint64_t>(totals[2]) +
+                              static_cast<std::uint64_t>(totals[3]));
     } else {
-        all += G::kElements * G::add_lanes(rounds_before);
+        total = G::add_lanes(sum);
+        all = G::add_lanes(rest) + total +
+              G::kElements * (kStreams * G::add_lanes(rounds_before) + G::add_lanes(followed));
     }
     return G::unbias({total, all}, rounds * kStreams * G::kElements);
 }
@@ -193,6 +204,12 @@ inline std::uint32_t sum_all(std::uint32_t state, const std::uint8_t* data, std:
     constexpr std::size_t kElementBytes = sizeof(typename Kind::Element);
     constexpr std::size_t kGroupBytes = G::kElements * kElementBytes;
     constexpr std::size_t kStreams = 4;
+    if (const std::size_t head = bytes_to_line(data);
+        size >= kAlignedBytesMin && head % kElementBytes == 0) {
+        state = sum_all<Kind>(state, data, head);
+        data += head;
+        size -= head;
+    }
     while (size >= kStreams * kGroupBytes) {
         const std::size_t whole = size / (kStreams * kGroupBytes);
         const std::size_t rounds = whole < G::kRoundsMax ? whole : G::kRoundsMax;

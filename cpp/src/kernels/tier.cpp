@@ -18,6 +18,7 @@
 namespace dwcp::kernels {
 namespace {
 
+#include "kernels/lines.inl"
 #include "kernels/crc_table.inl"
 #if defined(DWCP_VEC_CLMUL)
 #include "kernels/crc_fold.inl"

@@ -14,18 +14,40 @@ constexpr std::size_t kXxhBlockBytes = kStripes * kStripeBytes;
 constexpr std::size_t kSecretBytes = 192;
 constexpr std::size_t kXxhVectors = kStripeBytes / sizeof(vec::Vec);
 
+struct XxhKey {
+    vec::Vec vectors[kXxhVectors];
+
+    explicit XxhKey(const std::uint8_t* secret) {
+        for (std::size_t i = 0; i < kXxhVectors; ++i) {
+            vectors[i] = vec::load(secret + i * sizeof(vec::Vec));
+        }
+    }
+};
+
 struct Xxh3Accumulators {
     vec::Vec products[kXxhVectors];
     // Sums of the data, to be added with the halves of each pair of 64-bit lanes swapped.
     vec::Vec data[kXxhVectors];
 
-    void add(const std::uint8_t* stripe, const std::uint8_t* secret) {
+    void add(const std::uint8_t* stripe, const XxhKey& key) {
         for (std::size_t i = 0; i < kXxhVectors; ++i) {
-            const vec::Vec value = vec::load(stripe + i * sizeof(vec::Vec));
-            const vec::Vec keyed = vec::bit_xor(value, vec::load(secret + i * sizeof(vec::Vec)));
-            products[i] =
-                vec::add64(products[i], vec::multiply_low32(keyed, vec::shift_right32(keyed)));
-            data[i] = vec::add64(data[i], value);
+            add_vector(i, vec::load(stripe + i * sizeof(vec::Vec)), key);
+        }
+    }
+
+    void add_vector(std::size_t i, vec::Vec value, const XxhKey& key) {
+        const vec::Vec keyed = vec::bit_xor(value, key.vectors[i]);
+        products[i] =
+            vec::add64(products[i], vec::multiply_low32(keyed, vec::shift_right32(keyed)));
+        data[i] = vec::add64(data[i], value);
+    }
+
+    // Stripes of `blocks` blocks.
+    void add_blocks(const std::uint8_t* stripe, std::size_t blocks, const XxhKey* keys,
+                    const XxhKey& last_key) {
+        for (; blocks > 0; --blocks) {
+            for (std::size_t i = 0; i < kStripes; ++i, stripe += kStripeBytes) add(stripe, keys[i]);
+            scramble(last_key);
         }
     }
 
@@ -36,13 +58,12 @@ struct Xxh3Accumulators {
         }
     }
 
-    void scramble(const std::uint8_t* secret) {
+    void scramble(const XxhKey& key) {
         join();
         const vec::Vec prime = vec::fill64(XXH_PRIME32_1);
         for (std::size_t i = 0; i < kXxhVectors; ++i) {
-            const vec::Vec keyed =
-                vec::bit_xor(vec::bit_xor(products[i], vec::shift_right47(products[i])),
-                             vec::load(secret + i * sizeof(vec::Vec)));
+            const vec::Vec keyed = vec::bit_xor(
+                vec::bit_xor(products[i], vec::shift_right47(products[i])), key.vectors[i]);
             products[i] = vec::add64(
                 vec::multiply_low32(keyed, prime),
                 vec::shift_left32(vec::multiply_low32(vec::shift_right32(keyed), prime)));
@@ -63,16 +84,23 @@ inline void xxh3_long(const std::uint8_t* data, std::size_t size, std::uint64_t*
         sums.data[i] = vec::zero();
     }
     const std::uint8_t* const last = data + size - kStripeBytes;
-    for (std::size_t blocks = (size - 1) / kXxhBlockBytes; blocks > 0; --blocks) {
-        for (std::size_t i = 0; i < kStripes; ++i) {
-            sums.add(data + i * kStripeBytes, secret + 8 * i);
-        }
-        sums.scramble(secret + kSecretBytes - kStripeBytes);
-        data += kXxhBlockBytes;
+    std::size_t blocks = (size - 1) / kXxhBlockBytes;
+    if (blocks > 0) {
+        // Registers where there are enough, else at least memory that is aligned.
+        const XxhKey keys[kStripes] = {
+            XxhKey(secret),      XxhKey(secret + 8),   XxhKey(secret + 16),  XxhKey(secret + 24),
+            XxhKey(secret + 32), XxhKey(secret + 40),  XxhKey(secret + 48),  XxhKey(secret + 56),
+            XxhKey(secret + 64), XxhKey(secret + 72),  XxhKey(secret + 80),  XxhKey(secret + 88),
+            XxhKey(secret + 96), XxhKey(secret + 104), XxhKey(secret + 112), XxhKey(secret + 120)};
+        const XxhKey last_key(secret + kSecretBytes - kStripeBytes);
+        sums.add_blocks(data, blocks, keys, last_key);
+        data += blocks * kXxhBlockBytes;
     }
     const std::size_t left = (size - 1) % kXxhBlockBytes / kStripeBytes;
-    for (std::size_t i = 0; i < left; ++i) sums.add(data + i * kStripeBytes, secret + 8 * i);
-    sums.add(last, secret + kSecretBytes - kStripeBytes - 7);
+    for (std::size_t i = 0; i < left; ++i) {
+        sums.add(data + i * kStripeBytes, XxhKey(secret + 8 * i));
+    }
+    sums.add(last, XxhKey(secret + kSecretBytes - kStripeBytes - 7));
     sums.join();
     __builtin_memcpy(accumulators, sums.products, kStripeBytes);
 }

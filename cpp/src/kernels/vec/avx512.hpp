@@ -110,6 +110,17 @@ inline std::int64_t add_lanes_signed(Vec v) {
     const Vec low = _mm512_srai_epi64(_mm512_slli_epi64(v, 32), 32);
     return static_cast<std::int64_t>(add_lanes64(_mm512_add_epi64(low, _mm512_srai_epi64(v, 32))));
 }
+// totals[i] is the sum of the lanes of vector i.
+inline void add_lanes4(Vec v0, Vec v1, Vec v2, Vec v3, std::int32_t* totals) {
+    const Vec v01 = add32(_mm512_unpacklo_epi32(v0, v1), _mm512_unpackhi_epi32(v0, v1));
+    const Vec v23 = add32(_mm512_unpacklo_epi32(v2, v3), _mm512_unpackhi_epi32(v2, v3));
+    const Vec all = add32(_mm512_unpacklo_epi64(v01, v23), _mm512_unpackhi_epi64(v01, v23));
+    const __m256i half =
+        _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(totals),
+        _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
+}
 constexpr std::size_t kPlainSumBytesMax = 0;
 
 // Copies `size` bytes, fewer than `padded_bytes`, and zeros behind them.
@@ -122,7 +133,7 @@ inline void copy_padded(std::uint8_t* to, const std::uint8_t* from, std::size_t 
 }
 
 // Lanes of 64 bits.
-#define DWC_mm512_VEC_XXH3 1
+#define DWCP_VEC_XXH3 1
 inline Vec fill64(std::uint64_t value) {
     return _mm512_set1_epi64(static_cast<long long>(value));
 }

@@ -15,6 +15,14 @@ inline std::int64_t add_lanes_signed(Vec v) {
     return add_lanes<std::int32_t, std::int64_t>(v);
 }
 
+// totals[i] is the sum of the lanes of vector i.
+inline void add_lanes4(Vec v0, Vec v1, Vec v2, Vec v3, std::int32_t* totals) {
+    totals[0] = static_cast<std::int32_t>(add_lanes_signed(v0));
+    totals[1] = static_cast<std::int32_t>(add_lanes_signed(v1));
+    totals[2] = static_cast<std::int32_t>(add_lanes_signed(v2));
+    totals[3] = static_cast<std::int32_t>(add_lanes_signed(v3));
+}
+
 // Up to here a plain loop takes less time than the way by memory.
 constexpr std::size_t kPlainSumBytesMax = 24;
 

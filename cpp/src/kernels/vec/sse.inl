@@ -77,7 +77,7 @@ inline Vec dot_bytes(Vec total, Vec v, Vec weights) {
 }
 
 // Lanes of 64 bits.
-#define DWC_mm_VEC_XXH3 1
+#define DWCP_VEC_XXH3 1
 inline Vec fill64(std::uint64_t value) {
     return _mm_set1_epi64x(static_cast<long long>(value));
 }
