@@ -2,7 +2,7 @@
 
 #if defined(DWCP_VEC_CLMUL)
 
-template <typename Crc, typename Register>
+template <typename Crc, bool kFar = false, typename Register>
 inline Register crc_folded(const Slices<Register>& slices, Register state, const std::uint8_t* data,
                            std::size_t size) {
     if (size < kLaneBytes) return crc_short<Crc>(slices, state, data, size);
@@ -15,7 +15,7 @@ inline Register crc_folded(const Slices<Register>& slices, Register state, const
         size -= head;
     }
 #endif
-    return static_cast<Register>(remainder<Crc>(fold_message<Crc>(state, data, size)));
+    return static_cast<Register>(remainder<Crc>(fold_message<Crc, kFar>(state, data, size)));
 }
 
 // The same in three parts, of which the second is whole lines: loads that straddle two lines cost a
@@ -29,7 +29,7 @@ inline Register crc_aligned(const Slices<Register>& slices, Register state,
         data += head;
         size -= head;
         const std::size_t body = size & ~(kLineBytes - 1);
-        state = crc_folded<Crc>(slices, state, data, body);
+        state = crc_folded<Crc, true>(slices, state, data, body);
         data += body;
         size -= body;
     }

@@ -110,7 +110,7 @@ inline Lane fold_tail(Lane lane, const std::uint8_t* end, std::size_t count) {
 #if !defined(DWCP_VEC_WIDE_CLMUL)
 
 // A lane congruent to the message of at least 16 bytes.
-template <typename Crc>
+template <typename Crc, bool kFar = false>
 inline Lane fold_message(std::uint64_t state, const std::uint8_t* data, std::size_t size) {
     Lane lane = vec::lane_xor(vec::lane_load(data), vec::lane_of(state, 0));
     data += kLaneBytes;

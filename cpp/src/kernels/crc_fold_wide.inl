@@ -48,9 +48,10 @@ inline Lane add_lanes(__m512i v) {
     return _mm_xor_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
-// A lane congruent to the message of at least 16 bytes, whose size has a remainder by 64 that is 0
+// A lane congruent to the message of at least 16 bytes, which is kFar when it comes from beyond the
+// first-level cache, and whose size has a remainder by 64 that is 0
 // or at least the bytes of a register.
-template <typename Crc>
+template <typename Crc, bool kFar = false>
 inline Lane fold_message(std::uint64_t state, const std::uint8_t* data, std::size_t size) {
     const std::size_t head = size % 64;
     const __m512i zero = _mm512_setzero_si512();
@@ -97,6 +98,7 @@ inline Lane fold_message(std::uint64_t state, const std::uint8_t* data, std::siz
     size -= size % (64 * kGroup);
     for (; size > 0; data += 64 * kGroup, size -= 64 * kGroup) {
         for (std::size_t i = 0; i < kGroup; ++i) {
+            if constexpr (kFar) __builtin_prefetch(data + kPrefetchBytes + 64 * i);
             z[i] = fold<Crc, 512 * kGroup>(z[i], vec::load(data + 64 * i));
         }
     }

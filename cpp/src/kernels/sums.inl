@@ -130,9 +130,10 @@ struct Weights {
 // 1,024 words of 15 bits and a sign, with weights of 32 at the mean, stay within 32 bits.
 constexpr std::size_t kShortRoundsMax = 4;
 
-// `rounds` rounds of kStreams groups each, one after the other in memory. Each stream has totals of
-// its own, so that no instruction waits for the one before.
-template <typename Kind, std::size_t kStreams>
+// `rounds` rounds, kFar when they come from beyond the first-level cache, of kStreams groups each,
+// one after the other in memory. Each stream has totals of its own, so that no instruction waits
+// for the one before.
+template <typename Kind, std::size_t kStreams, bool kFar = false>
 inline WeightedSum sum_groups(const std::uint8_t* data, std::size_t rounds) {
     using G = Group<Kind>;
     using W = Weights<typename Kind::Element, G::kElements>;
@@ -149,7 +150,9 @@ inline WeightedSum sum_groups(const std::uint8_t* data, std::size_t rounds) {
         for (std::size_t s = 0; s < kStreams; ++s) {
             before[s] = vec::add32(before[s], sums[s]);
             for (std::size_t v = 0; v < kVectors; ++v) {
-                const vec::Vec value = G::load(data + s * kGroupBytes + v * sizeof(vec::Vec));
+                const std::uint8_t* const at = data + s * kGroupBytes + v * sizeof(vec::Vec);
+                if constexpr (kFar) __builtin_prefetch(at + kPrefetchBytes);
+                const vec::Vec value = G::load(at);
                 sums[s] = G::sum(sums[s], value);
                 weighted[s] = G::dot(weighted[s], value, weights[v]);
             }
@@ -204,8 +207,8 @@ inline std::uint32_t sum_all(std::uint32_t state, const std::uint8_t* data, std:
     constexpr std::size_t kElementBytes = sizeof(typename Kind::Element);
     constexpr std::size_t kGroupBytes = G::kElements * kElementBytes;
     constexpr std::size_t kStreams = 4;
-    if (const std::size_t head = bytes_to_line(data);
-        size >= kAlignedBytesMin && head % kElementBytes == 0) {
+    const bool far = size >= kAlignedBytesMin;
+    if (const std::size_t head = bytes_to_line(data); far && head % kElementBytes == 0) {
         state = sum_all<Kind>(state, data, head);
         data += head;
         size -= head;
