@@ -2,14 +2,17 @@
 #
 #   name | compiler flags | run-time test
 #
-# in ascending order of preference. The run-time test is a list of features for
-# __builtin_cpu_supports, which also asks the operating system whether it saves the registers; an
-# empty test is always true. A new instruction set is one row here and one wrapper,
-# cpp/src/kernels/vec/<name>.hpp.
+# in ascending order of preference. The run-time test is a list of features, for
+# __builtin_cpu_supports on x86-64, which also asks the operating system whether it saves the
+# registers, and of the kernel's HWCAP_ names on Arm; an empty test is always true. A new instruction
+# set is one row here and one wrapper, cpp/src/kernels/vec/<name>.hpp.
 
 # Without -fno-tree-vectorize the compiler would vectorise the portable code, and a comparison
 # against it would say nothing. XXH_VECTOR=0 keeps libxxhash from using SSE2 or NEON.
 set(DWCP_ISA_ROWS "scalar|-fno-tree-vectorize -fno-tree-slp-vectorize -DXXH_VECTOR=0|")
+
+# How a feature is asked for: in place of @.
+set(DWCP_ISA_FEATURE_TEST "__builtin_cpu_supports(\"@\")")
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND DWCP_ISA_ROWS
@@ -17,6 +20,11 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     "sse42|-msse4.2 -mpclmul -mpopcnt|sse4.2,pclmul,popcnt"
     "avx2|-mavx2 -mpclmul -mpopcnt -mbmi -mbmi2 -mlzcnt|avx2,pclmul,popcnt,bmi,bmi2"
     "avx512|-mavx512f -mavx512bw -mavx512vl -mavx512vbmi2 -mavx512vnni -mvpclmulqdq -mpclmul -mpopcnt -mbmi -mbmi2 -mlzcnt -mprefer-vector-width=512|avx512f,avx512bw,avx512vl,avx512vbmi2,avx512vnni,vpclmulqdq,pclmul,popcnt,bmi,bmi2")
+endif()
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+  set(DWCP_ISA_FEATURE_TEST "has_hwcap(HWCAP_@)")
+  list(APPEND DWCP_ISA_ROWS "neon|-march=armv8-a+crc+crypto|ASIMD,CRC32,PMULL")
 endif()
 
 set(DWCP_ISA_LIST "all" CACHE STRING
@@ -75,7 +83,8 @@ function(dwcp_add_kernels target)
       string(REPLACE "," ";" features "${features}")
       set(terms "")
       foreach(feature IN LISTS features)
-        list(APPEND terms "__builtin_cpu_supports(\"${feature}\")")
+        string(REPLACE "@" "${feature}" term "${DWCP_ISA_FEATURE_TEST}")
+        list(APPEND terms "${term}")
       endforeach()
       string(REPLACE ";" " && " test "${terms}")
     endif()

@@ -3,6 +3,10 @@
 #include <array>
 #include <utility>
 
+#if defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+
 namespace dwcp::kernels {
 
 #define DWCP_TIER_ROW(name, supported) extern const Table table_##name;
@@ -10,6 +14,12 @@ namespace dwcp::kernels {
 #undef DWCP_TIER_ROW
 
 namespace {
+
+#if defined(__aarch64__)
+[[maybe_unused]] bool has_hwcap(unsigned long bit) noexcept {
+    return (getauxval(AT_HWCAP) & bit) != 0;
+}
+#endif
 
 // A function, because the feature tests may only run once the program is loaded.
 const std::array<TierInfo, kTierCount>& tiers() noexcept {
