@@ -1,34 +1,60 @@
 // What this processor, or the emulated one, gets. Built and run by ci/matrix.
 //
 //   dwcp_probe                 prints the active instruction set
-//   dwcp_probe --wrongly TIER  runs the kernels of TIER even if the processor does not have it,
+//   dwcp_probe --wrongly TIER  runs all kernels of TIER even if the processor does not have it,
 //                              as a mistaken dispatch would
 #include <array>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <string_view>
+#include <type_traits>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "dwcp/isa/isa.hpp"
 #include "kernels/dispatch.hpp"
 
 namespace {
 
-constexpr std::size_t kSizeBytes = 64 * dwcp::kernels::kLineBytes;
+// Every kernel is called, with arguments made from the types of its parameters: so a new one needs
+// nothing here unless it brings a new type. Sizes may count bytes or lines.
+constexpr std::size_t kSize = 5000;
+using Buffer = std::array<std::uint8_t, kSize * dwcp::kernels::kLineBytes>;
 
-alignas(64) std::array<std::uint8_t, kSizeBytes> first;
-alignas(64) std::array<std::uint8_t, kSizeBytes> second;
-alignas(64) std::array<std::uint8_t, kSizeBytes> out;
-std::array<std::uint64_t, kSizeBytes / dwcp::kernels::kLineBytes> masks;
+alignas(64) Buffer input;
+alignas(64) Buffer output;
+std::array<std::uint64_t, kSize> words;
+XXH3_state_t xxh3_state;
+
+template <typename Argument>
+Argument make() {
+    if constexpr (std::is_same_v<Argument, const std::uint8_t*>) {
+        return input.data();
+    } else if constexpr (std::is_same_v<Argument, std::uint8_t*>) {
+        return output.data();
+    } else if constexpr (std::is_same_v<Argument, std::uint64_t*>) {
+        return words.data();
+    } else if constexpr (std::is_same_v<Argument, void*>) {
+        XXH3_64bits_reset(&xxh3_state);
+        return &xxh3_state;
+    } else {
+        static_assert(std::is_integral_v<Argument>, "say here what a kernel is given");
+        return static_cast<Argument>(kSize);
+    }
+}
+
+template <typename Result, typename... Arguments>
+void call(Result (*kernel)(Arguments...)) {
+    static_cast<void>(kernel(make<Arguments>()...));
+}
 
 void run(const dwcp::kernels::Table& table) {
-    second[100] = 1;
-    table.xor_bytes(out.data(), first.data(), second.data(), kSizeBytes);
-    table.scan(first.data(), second.data(), masks.size(), masks.data(), out.data());
-    table.nonzero_masks(out.data(), masks.size(), masks.data());
-    std::printf("%u %llu\n", table.crc32c(0, second.data(), kSizeBytes),
-                static_cast<unsigned long long>(table.crc64nvme(0, second.data(), kSizeBytes)));
+    input[100] = 1;
+#define DWCP_PROBE_KERNEL(name, result, parameters, arguments) call(table.name);
+    DWCP_KERNELS(DWCP_PROBE_KERNEL)
+#undef DWCP_PROBE_KERNEL
 }
 
 int run_wrongly(std::string_view name) {
