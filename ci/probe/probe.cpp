@@ -26,6 +26,7 @@ using Buffer = std::array<std::uint8_t, kSize * dwcp::kernels::kLineBytes>;
 alignas(64) Buffer input;
 alignas(64) Buffer output;
 std::array<std::uint64_t, kSize> words;
+std::array<std::uint32_t, kSize> short_words;
 XXH3_state_t xxh3_state;
 
 template <typename Argument>
@@ -36,6 +37,8 @@ Argument make() {
         return output.data();
     } else if constexpr (std::is_same_v<Argument, std::uint64_t*>) {
         return words.data();
+    } else if constexpr (std::is_same_v<Argument, std::uint32_t*>) {
+        return short_words.data();
     } else if constexpr (std::is_same_v<Argument, void*>) {
         XXH3_64bits_reset(&xxh3_state);
         return &xxh3_state;

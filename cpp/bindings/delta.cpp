@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "arrays.hpp"
 #include "buffer.hpp"
 #include "options.hpp"
 #include "topics.hpp"
@@ -51,21 +52,6 @@ delta::Options make_options(std::string_view codec, std::optional<int> level, st
 }
 
 namespace {
-
-using RegionArray = nb::ndarray<nb::numpy, std::uint64_t, nb::shape<-1, 2>>;
-
-RegionArray to_array(std::vector<delta::Region> regions) {
-    static_assert(sizeof(delta::Region) == 2 * sizeof(std::uint64_t));
-    auto owned = std::make_unique<std::vector<delta::Region>>(std::move(regions));
-    auto* const data = reinterpret_cast<std::uint64_t*>(owned->data());
-    const std::size_t count = owned->size();
-    nb::capsule owner(owned.get(), [](void* p) noexcept {
-        const std::unique_ptr<std::vector<delta::Region>> taken(
-            static_cast<std::vector<delta::Region>*>(p));
-    });
-    static_cast<void>(owned.release());
-    return RegionArray(data, {count, 2}, owner);
-}
 
 nb::object decode(nb::handle delta_object, nb::handle previous_object, nb::handle out,
                   std::optional<std::uint64_t> base_digest) {
@@ -123,7 +109,7 @@ void init_delta(nb::module_& module) {
             auto regions = without_gil(now.bytes().size(), [&] {
                 return delta::changed_regions(now.bytes(), then.bytes(), merge_gap);
             });
-            return to_array(std::move(regions));
+            return to_array<2>(std::move(regions));
         },
         nb::arg("current"), nb::arg("previous"), nb::arg("merge_gap") = 4,
         nb::sig("def changed_regions(current: dwcp.typing.BufferLike, "
@@ -219,7 +205,7 @@ void init_delta(nb::module_& module) {
                 nb::gil_scoped_release release;
                 regions = delta::regions(delta.bytes(), merge_gap);
             }
-            return to_array(std::move(regions));
+            return to_array<2>(std::move(regions));
         },
         nb::arg("delta"), nb::arg("merge_gap") = 0,
         nb::sig("def regions(delta: dwcp.typing.BufferLike, merge_gap: int = 0) "

@@ -19,6 +19,7 @@ NB_MODULE(_core, module) {
     nb::module_ checksum = module.def_submodule("checksum");
     init_checksum(checksum);
     init_checksum_object(checksum);
+    init_chunks(checksum);
     nb::module_ delta = module.def_submodule("delta");
     init_xor(delta);
     init_delta(delta);

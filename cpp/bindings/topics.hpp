@@ -9,6 +9,7 @@ void init_errors(nanobind::module_& module);
 void init_isa(nanobind::module_& module);
 void init_checksum(nanobind::module_& module);
 void init_checksum_object(nanobind::module_& module);
+void init_chunks(nanobind::module_& module);
 void init_xor(nanobind::module_& module);
 void init_delta(nanobind::module_& module);
 void init_encoder(nanobind::module_& module);

@@ -1,8 +1,10 @@
-"""Checksums: CRC-32, CRC-32C, CRC-64/NVME, Adler-32, Fletcher-32, XXH32 and XXH3.
+"""Checksums, a rolling hash and content-defined chunks.
 
-One function for each, `new` for data in pieces, `*_combine` for parts that were computed apart,
-`verify` for comparing. CRC-64/NVME is the digest of states and deltas. Definitions, parameters and
-sources are in docs/checksums.md.
+CRC-32, CRC-32C, CRC-64/NVME, Adler-32, Fletcher-32, XXH32 and XXH3: one function for each, `new`
+for data in pieces, `*_combine` for parts that were computed apart, `verify` for comparing.
+CRC-64/NVME is the digest of states and deltas. Definitions, parameters and sources are in
+docs/checksums.md. `RollingHash` is the hash of a window that moves, `chunks` cuts data where their
+content says, which docs/chunks.md defines.
 
 Inputs are C-contiguous buffers: bytes, bytearray, memoryview, mmap, array, NumPy arrays of any
 type. All functions may be called from any thread; the GIL is released for inputs of 64 KiB and
@@ -13,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from dwcp._core.checksum import (
     Checksum,
+    RollingHash,
     adler32,
     adler32_combine,
     algorithms,
+    chunks,
     crc32,
     crc32_combine,
     crc32c,
@@ -34,9 +38,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Checksum",
+    "RollingHash",
     "adler32",
     "adler32_combine",
     "algorithms_available",
+    "chunks",
     "crc32",
     "crc32_combine",
     "crc32c",

@@ -75,7 +75,14 @@ inline constexpr std::size_t kPageBytes = kLineBytes * kPageLines;
     X(xxh3_64_update, void, (void* state, const std::uint8_t* data, std::size_t size),             \
       (state, data, size))                                                                         \
     X(xxh3_128_update, void, (void* state, const std::uint8_t* data, std::size_t size),            \
-      (state, data, size))
+      (state, data, size))                                                                         \
+    /* Positions in [first, last), first at least 32, whose gear hash is below `threshold`: their  \
+       distances from `first`, ascending, and their hashes. Both outputs hold last - first.        \
+       Returns how many there are. */                                                                            \
+    X(gear_hits, std::size_t,                                                                      \
+      (const std::uint8_t* data, std::size_t first, std::size_t last, std::uint32_t threshold,     \
+       std::uint32_t* offsets, std::uint32_t* hashes),                                             \
+      (data, first, last, threshold, offsets, hashes))
 
 struct Table {
     // Name of the instruction set that the compiler really generated code for, taken from its

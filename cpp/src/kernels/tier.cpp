@@ -14,12 +14,14 @@
 
 #include "kernels/crc_constants.hpp"
 #include "kernels/crc_sparse_constants.hpp"
+#include "kernels/gear.hpp"
 
 namespace dwcp::kernels {
 namespace {
 
-#include "kernels/lines.inl"
+#include "kernels/chunks.inl"
 #include "kernels/crc_table.inl"
+#include "kernels/lines.inl"
 #if defined(DWCP_VEC_CLMUL)
 #include "kernels/crc_fold.inl"
 #if defined(DWCP_VEC_WIDE_CLMUL)

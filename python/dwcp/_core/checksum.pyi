@@ -1,3 +1,8 @@
+from typing import Any
+
+import numpy
+import numpy.typing
+
 import dwcp.typing
 from dwcp.typing import BufferLike
 
@@ -186,3 +191,55 @@ def verify(name: str, data: dwcp.typing.BufferLike, expected: int | dwcp.typing.
     expected has the wrong size for it, TypeError or BufferError unless data is a
     C-contiguous buffer.
     """
+
+def chunks(data: dwcp.typing.BufferLike, min: int = 2048, avg: int = 8192, max: int = 65536) -> numpy.typing.NDArray[numpy.uint64]:
+    """
+    Content-defined chunks of data: an array of shape (n, 2), offset and length in bytes.
+
+    Boundaries move with the content: after an insertion only the chunks around it differ.
+    Chunks come in order and without gaps; empty data have none. All but the last have at
+    least min bytes and all at most max; around avg a boundary becomes easy to find.
+    After FastCDC (W. Xia et al., 2016); docs/chunks.md defines them exactly, the same on
+    every processor. May be called from any thread; the GIL is released for long data.
+    Raises ValueError unless 64 <= min <= avg <= max <= 268435456, and TypeError or
+    BufferError unless data is a C-contiguous buffer.
+    """
+
+class RollingHash:
+    """
+    Hash of the last `window` bytes, brought up to date byte by byte.
+
+    With M = 6364136223846793005 and the last n bytes b[1] .. b[n], n up to
+    the window, value is the sum of (b[i] + 1) * M**(n - i) modulo 2**64
+    (R. Karp, M. Rabin, 1987): order counts, and so do zeros. The high bits
+    mix best. No protection against an adversary. Threads that share an
+    object take turns call by call. Raises ValueError unless window is from
+    1 to 1073741824 bytes.
+    """
+
+    def __init__(self, window: int) -> None: ...
+
+    @property
+    def window(self) -> int:
+        """Bytes that the value depends on."""
+
+    @property
+    def value(self) -> int:
+        """
+        The hash, 64 bits; 0 before the first byte, and of fewer bytes than the window
+        before it is full.
+        """
+
+    def update(self, byte: int) -> None:
+        """Take one more byte, an int from 0 to 255 (else ValueError)."""
+
+    def reset(self) -> None:
+        """Forget all bytes."""
+
+    def scan(self, data: dwcp.typing.BufferLike, out: dwcp.typing.BufferLike | None = None) -> Any:
+        """
+        update() with each byte of data; the value after each, an array of uint64.
+
+        out, where given, takes the values and is returned: a writable buffer of 8 bytes
+        for each byte of data, aligned to 8 (else ValueError).
+        """
