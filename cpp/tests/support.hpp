@@ -64,27 +64,31 @@ void for_each_tier(Body&& body) {
     isa::force(isa::available().back());
 }
 
-// A page of memory between two that kill whoever touches them.
+// Pages of memory, one by default, between two that kill whoever touches them.
 class GuardedPage {
   public:
-    GuardedPage() : size_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
-        void* const area =
-            mmap(nullptr, 3 * size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    explicit GuardedPage(std::size_t pages = 1)
+        : guard_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))), size_(pages * guard_) {
+        void* const area = mmap(nullptr, size_ + 2 * guard_, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         REQUIRE(area != MAP_FAILED);
         area_ = static_cast<std::uint8_t*>(area);
-        REQUIRE(mprotect(area_, size_, PROT_NONE) == 0);
-        REQUIRE(mprotect(area_ + 2 * size_, size_, PROT_NONE) == 0);
+        REQUIRE(mprotect(area_, guard_, PROT_NONE) == 0);
+        REQUIRE(mprotect(area_ + guard_ + size_, guard_, PROT_NONE) == 0);
     }
     GuardedPage(const GuardedPage&) = delete;
     GuardedPage& operator=(const GuardedPage&) = delete;
-    ~GuardedPage() { munmap(area_, 3 * size_); }
+    ~GuardedPage() { munmap(area_, size_ + 2 * guard_); }
 
     [[nodiscard]] std::size_t size() const { return size_; }
-    [[nodiscard]] std::uint8_t* first() const { return area_ + size_; }
+    [[nodiscard]] std::uint8_t* first() const { return area_ + guard_; }
     // The last `count` bytes.
-    [[nodiscard]] std::uint8_t* last(std::size_t count) const { return area_ + 2 * size_ - count; }
+    [[nodiscard]] std::uint8_t* last(std::size_t count) const {
+        return area_ + guard_ + size_ - count;
+    }
 
   private:
+    std::size_t guard_;
     std::size_t size_;
     std::uint8_t* area_;
 };
