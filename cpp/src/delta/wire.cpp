@@ -58,12 +58,12 @@ Header parse_header(std::span<const std::byte> delta) {
     }
     Reader reader(delta);
     if (reader.u32() != kMagic) throw CorruptDelta("the bytes do not start like a delta");
-    const std::uint16_t version = static_cast<std::uint16_t>(reader.u8() | (reader.u8() << 8));
+    const std::uint16_t version = reader.u16();
     if (version != kVersion) {
         throw Unsupported("the delta has format version " + std::to_string(version) +
                           "; this dwcp reads version " + std::to_string(kVersion) + " only");
     }
-    const unsigned flags = reader.u8() | (reader.u8() << 8u);
+    const std::uint16_t flags = reader.u16();
     Header header;
     header.state_length = reader.u64();
     header.base_digest = reader.u64();
@@ -101,6 +101,12 @@ void write_header(const Header& header, std::span<std::byte> out) {
 
 std::uint8_t Reader::u8() {
     return std::to_integer<std::uint8_t>(bytes(1)[0]);
+}
+
+std::uint16_t Reader::u16() {
+    std::uint16_t value;
+    std::memcpy(&value, bytes(sizeof value).data(), sizeof value);
+    return value;
 }
 
 std::uint32_t Reader::u32() {

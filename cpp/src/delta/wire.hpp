@@ -52,6 +52,7 @@ class Reader {
     [[nodiscard]] bool at_end() const noexcept { return at_ == bytes_.size(); }
     [[nodiscard]] std::size_t position() const noexcept { return at_; }
     std::uint8_t u8();
+    std::uint16_t u16();
     std::uint32_t u32();
     std::uint64_t u64();
     std::uint64_t varint();

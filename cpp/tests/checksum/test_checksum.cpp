@@ -166,7 +166,7 @@ TEST_CASE("appending zeros is the same as having them") {
     const auto head = text("head");
     for_each_tier([&](const kernels::Table&) {
         using namespace checksum;
-        for (const std::size_t count : {0, 1, 63, 64, 65, 16'383, 16'384, 1'048'577}) {
+        for (const std::size_t count : {0u, 1u, 63u, 64u, 65u, 16'383u, 16'384u, 1'048'577u}) {
             std::vector<std::uint8_t> data(count);
             data.insert(data.begin(), {'h', 'e', 'a', 'd'});
             REQUIRE(crc32_append_zeros(crc32(head), count) == crc32(as_bytes(data)));
