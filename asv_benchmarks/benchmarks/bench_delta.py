@@ -1,8 +1,4 @@
-"""XOR, scan, encode and apply, for each instruction set and size, beside their peers.
-
-Methods named time_<contestant> do the same work on the same data; time_dwcp is ours. asv times
-each by itself, ci/bench times them in turns and prints ratios of minima.
-"""
+"""XOR, scan, encode and apply, for each instruction set and size, beside their peers."""
 
 import ctypes
 import subprocess
@@ -13,11 +9,11 @@ import lz4.frame
 import numpy as np
 import zstandard
 
-from dwcp import delta, isa
+from dwcp import delta
 
+from .contestants import TIERS, Calls, Forced
 from .states import MIB, State, random_state, sqlite_states, with_changed_lines
 
-TIERS = isa.available()
 _libc = ctypes.CDLL(None)
 _libc.memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
 
@@ -41,47 +37,28 @@ def xbzrle_bytes(current: State, previous: State) -> int:
     return total
 
 
-class _Forced:
-    """Runs each case on the instruction set that its first parameter names."""
-
-    _context = None
-
-    def force(self, tier: str) -> None:
-        self._context = isa.force(tier)
-        self._context.__enter__()
-
-    def teardown(self, *_: object) -> None:
-        if self._context is not None:
-            self._context.__exit__(None, None, None)
-
-
-class Xor(_Forced):
-    """XOR of two buffers into a third."""
+class Xor(Calls):
+    """XOR of two buffers into a third: bytes-like objects, and arrays as NumPy takes them."""
 
     params = (TIERS, [64, 1024, 16 << 10, 256 << 10, MIB, 8 * MIB, 64 * MIB])
     param_names = ("tier", "size")
+    contestants = ("dwcp", "dwcp_bytes", "numpy")
 
     def setup(self, tier: str, size: int) -> None:
         self.force(tier)
-        self.a, self.b = random_state(size), random_state(size)[::-1].copy()
-        self.out = np.empty_like(self.a)
-        self.bytes_a, self.bytes_b = self.a.tobytes(), self.b.tobytes()
-        self.bytes_out = bytearray(size)
+        a, b = random_state(size), random_state(size)[::-1].copy()
+        out = np.empty_like(a)
+        self.calls = {
+            "dwcp": (delta.xor, (a, b, out)),
+            "dwcp_bytes": (delta.xor, (a.tobytes(), b.tobytes(), bytearray(size))),
+            "numpy": (np.bitwise_xor, (a, b, out)),
+        }
 
     def volume(self, tier: str, size: int) -> int:
         return size
 
-    def time_dwcp(self, tier: str, size: int) -> None:
-        delta.xor(self.a, self.b, self.out)
 
-    def time_dwcp_bytes(self, tier: str, size: int) -> None:
-        delta.xor(self.bytes_a, self.bytes_b, self.bytes_out)
-
-    def time_numpy(self, tier: str, size: int) -> None:
-        np.bitwise_xor(self.a, self.b, out=self.out)
-
-
-class Scan(_Forced):
+class Scan(Forced):
     """Comparison of two states that brings the previous one up to date in the same pass.
 
     memcmp reads the same two streams, of states that are equal, and so to their end: the ceiling.
@@ -110,7 +87,7 @@ class Scan(_Forced):
         _libc.memcmp(self.states[0].ctypes.data, self.same.ctypes.data, size)
 
 
-class EncodeDatabase(_Forced):
+class EncodeDatabase(Forced):
     """A SQLite database of 64 MB before and after 20 transactions."""
 
     params = (TIERS,)
@@ -170,7 +147,7 @@ class EncodeDatabase(_Forced):
         return len(self.current) / xbzrle_bytes(self.current, self.previous)
 
 
-class Encode(_Forced):
+class Encode(Forced):
     """Encoder on a state of which some lines changed, in one byte each."""
 
     params = (TIERS, [MIB, 64 * MIB], [0.0, 0.01, 0.1])
@@ -197,7 +174,7 @@ class Encode(_Forced):
         lz4.frame.compress(self.difference)
 
 
-class Apply(_Forced):
+class Apply(Forced):
     """A delta of the same states, verified and applied in place."""
 
     params = Encode.params
