@@ -78,7 +78,7 @@ inline constexpr std::size_t kPageBytes = kLineBytes * kPageLines;
       (state, data, size))                                                                         \
     /* Positions in [first, last), first at least 32, whose gear hash is below `threshold`: their  \
        distances from `first`, ascending, and their hashes. Both outputs hold last - first.        \
-       Returns how many there are. */                                                                            \
+       Returns how many there are. */                                                              \
     X(gear_hits, std::size_t,                                                                      \
       (const std::uint8_t* data, std::size_t first, std::size_t last, std::uint32_t threshold,     \
        std::uint32_t* offsets, std::uint32_t* hashes),                                             \
