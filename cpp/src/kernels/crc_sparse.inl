@@ -13,8 +13,8 @@
 // others: so of each period of ten vectors some are struck out and the others are folded, in the
 // mix that keeps both kinds of ports busy. In the last 300 places all are folded.
 //
-// On Intel's processors, which start a multiplication every cycle, this gains nothing: lines on
-// their way into the first-level cache keep its load ports from the ring.
+// On Intel's processors, which start a multiplication every cycle, folding alone is faster: lines
+// on their way into the first-level cache keep its load ports from the ring.
 
 template <unsigned... values>
 struct Indexes {};
