@@ -3,6 +3,7 @@
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
 
+#include "dwcp/delta/xor.hpp"
 #include "topics.hpp"
 
 namespace nb = nanobind;
@@ -23,6 +24,7 @@ void init_machine(nb::module_& module) {
             if (machine.last_level_cache_bytes != 0) {
                 result["last_level_cache_bytes"] = machine.last_level_cache_bytes;
             }
+            result["xor_streaming_min_bytes"] = delta::xor_streaming_bytes_min();
             result["versions"] = machine.versions;
             return result;
         },

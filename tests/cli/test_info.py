@@ -28,6 +28,13 @@ def test_json_names_the_active_instruction_set_and_the_software() -> None:
     )
 
 
+def test_the_size_from_which_xor_bypasses_caches_is_shown() -> None:
+    facts = json.loads(run("info", "--json").stdout)
+    cache = facts["processor"]["last_level_cache_bytes"] or 32 << 20
+    assert 0 < facts["processor"]["xor_streaming_min_bytes"] <= cache // 6 + 1
+    assert "XOR bypasses caches from" in run("info").stdout
+
+
 @pytest.mark.parametrize("name", isa.available())
 def test_each_forced_instruction_set_is_the_active_one(name: str) -> None:
     facts = json.loads(run("info", "--json", DWCP_ISA=name).stdout)

@@ -22,11 +22,13 @@ void xor_bytes(std::span<std::byte> out, std::span<const std::byte> a,
         throw std::invalid_argument("xor: out must be a or b exactly, or overlap neither");
     }
     const kernels::Table& kernels = kernels::active();
-    // Once the three buffers are beyond the cache, an ordinary store costs a read of what it is
-    // about to overwrite more often than keeping the result in the cache is worth.
-    const bool beyond_cache = out.size() > os::store_cache_bytes() / 3;
+    const bool beyond_cache = out.size() >= xor_streaming_bytes_min();
     const auto kernel = beyond_cache && !in_place ? kernels.xor_bytes_streaming : kernels.xor_bytes;
     kernel(as_u8(out.data()), as_u8(a.data()), as_u8(b.data()), out.size());
+}
+
+std::size_t xor_streaming_bytes_min() {
+    return os::store_cache_bytes() / 3 + 1;
 }
 
 }  // namespace dwcp::delta

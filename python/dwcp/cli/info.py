@@ -23,6 +23,7 @@ _LABELS = {
     "cpus_allowed": "CPUs allowed",
     "cpu_quota": "CPU time quota",
     "last_level_cache_bytes": "last-level cache",
+    "xor_streaming_min_bytes": "XOR bypasses caches from",
     "forced_by_DWCP_ISA": "forced by DWCP_ISA",
     "numa_nodes": "NUMA nodes used",
     "numa_nodes_online": "NUMA nodes online",

@@ -219,6 +219,7 @@ def gather() -> Facts:
     facts.add("processor", "cpu_quota", cpu_quota)
     facts.add("processor", "caches", caches)
     facts.add("processor", "last_level_cache_bytes", _field(core, "last_level_cache_bytes"))
+    facts.add("processor", "xor_streaming_min_bytes", _field(core, "xor_streaming_min_bytes"))
     facts.add("memory", "total_bytes", memory_total_bytes)
     facts.add("memory", "page_bytes", lambda: os.sysconf("SC_PAGE_SIZE"))
     facts.add("memory", "numa_nodes_online", lambda: cpu_list(_NODES.read_text()))

@@ -8,12 +8,16 @@
 
 namespace dwcp::delta {
 
-// out = a ^ b. `out` may be exactly `a` or `b`. Beyond the last-level cache the stores bypass the
-// caches, unless out is a or b.
+// out = a ^ b. `out` may be exactly `a` or `b`. From xor_streaming_bytes_min() on the stores bypass
+// the caches, unless out is a or b.
 // Throws std::invalid_argument when the lengths differ or `out` overlaps an input partially.
 // May be called from any thread.
 void xor_bytes(std::span<std::byte> out, std::span<const std::byte> a,
                std::span<const std::byte> b);
+
+// The length in bytes from which ordinary stores would cost more than they are worth, because the
+// three buffers are beyond the cache that one core can store to at better than memory speed.
+[[nodiscard]] std::size_t xor_streaming_bytes_min();
 
 // Makes `previous` equal to `current` by writing only the lines of 64 bytes that differ, in the
 // pass that compares; returns how many did. Throws std::invalid_argument when the lengths differ.
