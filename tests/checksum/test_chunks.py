@@ -147,6 +147,7 @@ def test_wrong_arguments_are_refused_by_name() -> None:
         chunks(np.zeros((4, 4))[:, ::2])
 
 
+@pytest.mark.heavy
 def test_offsets_beyond_4_gib() -> None:
     with isa.force(isa.available()[-1]), mmap.mmap(-1, (4 << 30) + 5000) as area:
         # Pages that nobody wrote to are one page of zeros; some content at the far end.

@@ -10,6 +10,8 @@ from dwcp import checksum
 
 from .oracles import FUNCTIONS, pattern
 
+pytestmark = pytest.mark.heavy
+
 LENGTH = (4 << 30) + 12_345
 HALF = (2 << 30) + 77
 

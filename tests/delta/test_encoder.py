@@ -104,6 +104,7 @@ def test_state_is_a_read_only_view_that_outlives_the_encoder() -> None:
     assert view == b"hello"
 
 
+@pytest.mark.heavy
 def test_writers_during_encode_never_make_a_wrong_delta() -> None:
     # The state is scribbled over while it is encoded: every delta must still lead from the
     # previous copy to the new one exactly.
@@ -238,6 +239,7 @@ def test_descriptors_that_are_no_files_keep_errno() -> None:
         os.close(write_end)
 
 
+@pytest.mark.heavy
 def test_write_in_flight_never_makes_a_torn_state(tmp_path: Path) -> None:
     # A write of several MiB stamps the file when it begins and takes longer than reading starts:
     # each state that is taken must be one value throughout.

@@ -143,6 +143,7 @@ def test_known_base_digest_gives_the_same_delta() -> None:
     assert delta.encode(current, previous, base_digest=digest) == delta.encode(current, previous)
 
 
+@pytest.mark.heavy
 def test_states_beyond_four_gibibytes() -> None:
     length = (1 << 32) + 12_345
     previous = np.zeros(length, dtype=np.uint8)  # pages that nobody writes take no memory

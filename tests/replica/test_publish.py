@@ -177,6 +177,7 @@ class RawReplica:
         self.waker.close()
 
 
+@pytest.mark.heavy
 def test_replica_that_does_not_read_holds_up_nobody(publish: Publish, follow: Follow) -> None:
     state = random_state(8 << 20)
     publisher, address = publish(state)

@@ -360,6 +360,7 @@ while True:
 """
 
 
+@pytest.mark.heavy
 def test_killed_follower_leaves_a_published_state_and_resumes_by_delta(path: Path) -> None:
     """SIGKILL at random moments while states stream in."""
     choice = random.Random(5)

@@ -1,14 +1,16 @@
-// What this processor, or the emulated one, gets. Built and run by ci/matrix.
+// What this processor, or the emulated one, gets. Run by ci/matrix and ci/arm64.
 //
 //   dwcp_probe                 prints the active instruction set
 //   dwcp_probe --wrongly TIER  runs all kernels of TIER even if the processor does not have it,
 //                              as a mistaken dispatch would
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -18,18 +20,21 @@
 
 namespace {
 
-// Every kernel is called, with arguments made from the types of its parameters: so a new one needs
-// nothing here unless it brings a new type. Sizes may count bytes or lines.
-constexpr std::size_t kSize = 5000;
-using Buffer = std::array<std::uint8_t, kSize * dwcp::kernels::kLineBytes>;
+// Every kernel is called, with arguments made from the types and places of its parameters: so a new
+// one needs nothing here unless it brings a new type. Numbers may count bytes or lines, and ascend
+// from one parameter to the next, because two of them may be the ends of a range.
+constexpr std::size_t kStep = 1000;
+constexpr std::size_t kParametersMax = 8;
+constexpr std::size_t kNumberMax = kStep * kParametersMax;
+using Buffer = std::array<std::uint8_t, kNumberMax * dwcp::kernels::kLineBytes>;
 
 alignas(64) Buffer input;
 alignas(64) Buffer output;
-std::array<std::uint64_t, kSize> words;
-std::array<std::uint32_t, kSize> short_words;
+std::array<std::uint64_t, kNumberMax> words;
+std::array<std::uint32_t, kNumberMax> short_words;
 XXH3_state_t xxh3_state;
 
-template <typename Argument>
+template <typename Argument, std::size_t kPlace>
 Argument make() {
     if constexpr (std::is_same_v<Argument, const std::uint8_t*>) {
         return input.data();
@@ -44,13 +49,19 @@ Argument make() {
         return &xxh3_state;
     } else {
         static_assert(std::is_integral_v<Argument>, "say here what a kernel is given");
-        return static_cast<Argument>(kSize);
+        static_assert(kPlace < kParametersMax);
+        return static_cast<Argument>(kStep * (kPlace + 1));
     }
+}
+
+template <typename Result, typename... Arguments, std::size_t... kPlaces>
+void call_with(Result (*kernel)(Arguments...), std::index_sequence<kPlaces...>) {
+    static_cast<void>(kernel(make<Arguments, kPlaces>()...));
 }
 
 template <typename Result, typename... Arguments>
 void call(Result (*kernel)(Arguments...)) {
-    static_cast<void>(kernel(make<Arguments>()...));
+    call_with(kernel, std::index_sequence_for<Arguments...>{});
 }
 
 void run(const dwcp::kernels::Table& table) {
