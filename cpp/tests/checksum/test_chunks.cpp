@@ -1,5 +1,7 @@
 #include "dwcp/checksum/chunks.hpp"
 
+#include <stdexcept>
+
 #include "dwcp/checksum/rolling.hpp"
 #include "kernels/gear.hpp"
 #include "support.hpp"
