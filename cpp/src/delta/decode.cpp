@@ -92,13 +92,24 @@ void apply_verified(std::span<const std::byte> delta, std::span<std::byte> state
     DecodedDelta(delta).write(state);
 }
 
+namespace {
+
+// Before anything is decompressed: what that takes is bounded by the length of the state, and a
+// delta may name any.
+void require_length(std::span<const std::byte> delta, std::size_t length, const char* what) {
+    const std::uint64_t wanted = parse_header(delta).state_length;
+    if (length == wanted) return;
+    throw WrongBase("the delta is for a state of " + std::to_string(wanted) + " bytes, " + what +
+                    " has " + std::to_string(length));
+}
+
+}  // namespace
+
 std::uint64_t apply(std::span<const std::byte> delta, std::span<std::byte> state,
                     std::optional<std::uint64_t> base_digest) {
+    require_length(delta, state.size(), "this one");
     const DecodedDelta decoded(delta);
-    if (!base_digest && state.size() == decoded.header().state_length) {
-        base_digest = checksum::crc64nvme(state);
-    }
-    decoded.verify(state, base_digest.value_or(0));
+    decoded.verify(state, base_digest ? *base_digest : checksum::crc64nvme(state));
     decoded.write(state);
     return decoded.header().result_digest;
 }
@@ -106,12 +117,8 @@ std::uint64_t apply(std::span<const std::byte> delta, std::span<std::byte> state
 std::uint64_t decode(std::span<const std::byte> delta,
                      std::optional<std::span<const std::byte>> previous, std::span<std::byte> out,
                      std::optional<std::uint64_t> base_digest) {
+    require_length(delta, out.size(), "out");
     const DecodedDelta decoded(delta);
-    if (out.size() != decoded.header().state_length) {
-        throw WrongBase("the delta is for a state of " +
-                        std::to_string(decoded.header().state_length) + " bytes, out has " +
-                        std::to_string(out.size()));
-    }
     if (previous) {
         if (!base_digest && previous->size() == out.size()) {
             base_digest = checksum::crc64nvme(*previous);

@@ -217,10 +217,12 @@ inline std::uint32_t sum_all(std::uint32_t state, const std::uint8_t* data, std:
         const std::size_t whole = size / (kStreams * kGroupBytes);
         const std::size_t rounds = whole < G::kRoundsMax ? whole : G::kRoundsMax;
         const std::size_t bytes = rounds * kStreams * kGroupBytes;
-        state =
-            advance<Kind>(state, sum_groups<Kind, kStreams>(data, rounds), bytes / kElementBytes);
+        const WeightedSum sums = far ? sum_groups<Kind, kStreams, true>(data, rounds)
+                                     : sum_groups<Kind, kStreams>(data, rounds);
+        state = advance<Kind>(state, sums, bytes / kElementBytes);
         data += bytes;
         size -= bytes;
+        if (size == 0) return state;
     }
     if (size >= kGroupBytes) {
         const std::size_t rounds = size / kGroupBytes;
@@ -228,6 +230,7 @@ inline std::uint32_t sum_all(std::uint32_t state, const std::uint8_t* data, std:
         state = advance<Kind>(state, sum_groups<Kind, 1>(data, rounds), bytes / kElementBytes);
         data += bytes;
         size -= bytes;
+        if (size == 0) return state;
     }
     if (size <= vec::kPlainSumBytesMax) return sum_plain<Kind>(state, data, size);
     return advance<Kind>(state, sum_part<Kind>(data, size),

@@ -94,3 +94,19 @@ TEST_CASE("a version from the future is unsupported, not corrupt") {
     repair_header(bytes);
     CHECK_THROWS_AS(static_cast<void>(delta::inspect(bytes)), Unsupported);
 }
+
+TEST_CASE("a delta for another length is refused before its records are read") {
+    const auto previous = random_bytes(4000, 1);
+    auto current = previous;
+    current[7] ^= 1;
+    auto bytes = delta::encode(as_bytes(current), as_bytes(previous));
+    const std::uint64_t length = std::uint64_t{1} << 40;
+    std::memcpy(bytes.data() + 8, &length, sizeof length);
+    bytes.back() ^= std::byte{1};
+    repair_header(bytes);
+    auto state = previous;
+    CHECK_THROWS_AS(static_cast<void>(delta::inspect(bytes)), CorruptDelta);
+    CHECK_THROWS_AS(delta::apply(bytes, as_writable(state)), WrongBase);
+    CHECK_THROWS_AS(delta::decode(bytes, as_bytes(previous), as_writable(state)), WrongBase);
+    CHECK(state == previous);
+}
