@@ -133,7 +133,11 @@ class Xxh3x128(_Checksum):
 
 
 class Chunks(Calls):
-    """Content-defined chunks of 8 KiB on average, from 2 to 64 KiB."""
+    """Content-defined chunks of 8 KiB on average, from 2 to 64 KiB.
+
+    The work is the same and the boundaries are not: pyfastcdc's follow from another table. It gives
+    an iterator, which a list is made of, as ours makes an array.
+    """
 
     params = (TIERS, [MIB, 64 * MIB])
     param_names = ("tier", "size")
