@@ -67,7 +67,7 @@ TEST_CASE("sums agree with the definition at every length") {
 }
 
 TEST_CASE("sums do not overflow on long messages of the largest values") {
-    std::vector<std::uint8_t> ones(std::size_t{1} << 20, 0xFF);
+    std::vector<std::uint8_t> ones(std::size_t{4} << 20, 0xFF);
     auto mixed = ones;
     // Words whose top bit alternates, where half of the vectors are negative.
     for (std::size_t i = 1; i < mixed.size(); i += 4) mixed[i] = 0x7F;
@@ -75,8 +75,9 @@ TEST_CASE("sums do not overflow on long messages of the largest values") {
     for (const Kernel& kernel : kKernels) {
         INFO(kernel.name);
         for (const auto* data : {&ones, &mixed, &random_data}) {
-            for (const std::size_t size : {ones.size(), ones.size() - 4099, std::size_t{262'143},
-                                           std::size_t{65'537}, std::size_t{40'960}}) {
+            for (const std::size_t size :
+                 {ones.size(), std::size_t{1'044'477}, std::size_t{262'143}, std::size_t{65'537},
+                  std::size_t{40'960}}) {
                 const std::size_t offset = size % 61;
                 const std::span part(data->data() + offset, size - offset);
                 const std::uint32_t state = (kernel.modulus - 1) << 16 | (kernel.modulus - 1);
@@ -85,6 +86,31 @@ TEST_CASE("sums do not overflow on long messages of the largest values") {
                     REQUIRE((table.*kernel.run)(state, part.data(), part.size()) == expected);
                 });
             }
+        }
+    }
+}
+
+TEST_CASE("sums do not overflow on short messages of the largest and smallest values") {
+    // Where bytes are signed in a vector, or words are, zeros are the other extreme.
+    const std::vector<std::uint8_t> ones(12'300, 0xFF);
+    const std::vector<std::uint8_t> zeros(ones.size(), 0x00);
+    for (const Kernel& kernel : kKernels) {
+        INFO(kernel.name);
+        const std::uint32_t state = (kernel.modulus - 1) << 16 | (kernel.modulus - 1);
+        for (const auto* data : {&ones, &zeros}) {
+            std::vector<std::span<const std::uint8_t>> parts;
+            std::vector<std::uint32_t> expected;
+            for (std::size_t size = 0; size <= 12'288; size += size < 1100 ? 1 : 61) {
+                parts.emplace_back(data->data() + size % 3, size);
+                expected.push_back(kernel.reference(state, parts.back()));
+            }
+            for_each_tier([&](const kernels::Table& table) {
+                for (std::size_t i = 0; i < parts.size(); ++i) {
+                    INFO("size ", parts[i].size());
+                    REQUIRE((table.*kernel.run)(state, parts[i].data(), parts[i].size()) ==
+                            expected[i]);
+                }
+            });
         }
     }
 }
