@@ -46,48 +46,17 @@ inline void xor_small(std::uint8_t* out, const std::uint8_t* a, const std::uint8
 #endif
 }
 
-constexpr std::size_t kAlignBytesMin = 1024;
-
-#if defined(__AVX512F__)
-// Beyond the first-level cache the width of a register gains nothing, and on Zen 4, which splits
-// 512-bit stores, halves are a few percent faster.
-constexpr std::size_t kHalfVectorBytesMin = std::size_t{96} << 10;
-
-inline std::size_t xor_half_vectors(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b,
-                                    std::size_t i, std::size_t size) {
-    constexpr std::size_t kHalf = 32;
-    constexpr std::size_t kUnroll = 8;
-    for (; i + kUnroll * kHalf <= size; i += kUnroll * kHalf) {
-        __m256i v[kUnroll];
-        for (std::size_t j = 0; j < kUnroll; ++j) {
-            const auto* left = reinterpret_cast<const __m256i*>(a + i + j * kHalf);
-            const auto* right = reinterpret_cast<const __m256i*>(b + i + j * kHalf);
-            v[j] = _mm256_xor_si256(_mm256_loadu_si256(left), _mm256_loadu_si256(right));
-        }
-        for (std::size_t j = 0; j < kUnroll; ++j) {
-            _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i + j * kHalf), v[j]);
-        }
-    }
-    return i;
-}
-#endif
-
-void xor_bytes(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::size_t size) {
+inline void xor_anywhere(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b,
+                         std::size_t size) {
     constexpr std::size_t kVec = sizeof(vec::Vec);
     if (size < kVec) {
         xor_small(out, a, b, size);
         return;
     }
-    // The first and the last vector are read before anything is written and stored at the end: they
-    // may overlap what the loop wrote, with the same values.
-    const vec::Vec first = vec::bit_xor(vec::load(a), vec::load(b));
+    // The last vector is read before anything is written and stored at the end: it may overlap what
+    // the loop wrote, with the same values.
     const vec::Vec last = vec::bit_xor(vec::load(a + size - kVec), vec::load(b + size - kVec));
-    // A store that straddles two lines costs two: longer loops start where out is aligned.
-    std::size_t i =
-        size < kAlignBytesMin ? kVec : kVec - reinterpret_cast<std::uintptr_t>(out) % kVec;
-#if defined(__AVX512F__)
-    if (size >= kHalfVectorBytesMin) i = xor_half_vectors(out, a, b, i, size);
-#endif
+    std::size_t i = 0;
     for (; i + 4 * kVec <= size; i += 4 * kVec) {
         const vec::Vec v0 = vec::bit_xor(vec::load(a + i), vec::load(b + i));
         const vec::Vec v1 = vec::bit_xor(vec::load(a + i + kVec), vec::load(b + i + kVec));
@@ -101,16 +70,24 @@ void xor_bytes(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, 
     for (; i + kVec <= size; i += kVec) {
         vec::store(out + i, vec::bit_xor(vec::load(a + i), vec::load(b + i)));
     }
-    vec::store(out, first);
     vec::store(out + size - kVec, last);
+}
+
+constexpr std::size_t kAlignBytesMin = 1024;
+
+void xor_bytes(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::size_t size) {
+    // A store that straddles two lines costs two, and processors write out the halves of a line
+    // together only when they come one after the other.
+    const std::size_t head = size < kAlignBytesMin ? 0 : bytes_to_line(out);
+    if (head > 0) xor_anywhere(out, a, b, head);
+    xor_anywhere(out + head, a + head, b + head, size - head);
 }
 
 void xor_bytes_streaming(std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b,
                          std::size_t size) {
     constexpr std::size_t kVec = sizeof(vec::Vec);
     // Non-temporal stores need an aligned destination, and whole lines to be worth anything.
-    const std::size_t head =
-        (kLineBytes - reinterpret_cast<std::uintptr_t>(out) % kLineBytes) % kLineBytes;
+    const std::size_t head = bytes_to_line(out);
     if (size < head + kLineBytes) {
         xor_bytes(out, a, b, size);
         return;
