@@ -5,7 +5,6 @@
 
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include "dwcp/checksum/checksum.hpp"
 #include "integers.hpp"
 #include "topics.hpp"
+#include "turns.hpp"
 
 namespace nb = nanobind;
 
@@ -43,20 +43,8 @@ std::string hex(std::span<const std::byte> bytes) {
     return text;
 }
 
-// Serialises the calls of several threads. Long work is done without the GIL, and so is waiting:
-// whoever holds the lock may need the GIL to give it back. No Python code runs under the lock.
+// Calls of several threads take turns.
 class LockedChecksum {
-    template <typename Work>
-    auto locked(std::size_t size, Work&& work) {
-        if (size < kReleaseBytesMin) {
-            const std::unique_lock lock(mutex_, std::try_to_lock);
-            if (lock.owns_lock()) return work();
-        }
-        const nb::gil_scoped_release release;
-        const std::lock_guard lock(mutex_);
-        return work();
-    }
-
   public:
     LockedChecksum(std::string_view name, nb::handle data, nb::handle seed)
         : checksum_(checksum::parse(name), seed_from(seed)) {
@@ -66,27 +54,27 @@ class LockedChecksum {
 
     void update(nb::handle data) {
         const Buffer buffer(data, "data");
-        locked(buffer.bytes().size(), [&] { checksum_.update(buffer.bytes()); });
+        turns_.take(buffer.bytes().size(), [&] { checksum_.update(buffer.bytes()); });
     }
     void reset() {
-        locked(0, [&] { checksum_.reset(); });
+        turns_.take(0, [&] { checksum_.reset(); });
     }
     std::unique_ptr<LockedChecksum> copy() {
-        return locked(0, [&] { return std::make_unique<LockedChecksum>(checksum_); });
+        return turns_.take(0, [&] { return std::make_unique<LockedChecksum>(checksum_); });
     }
     nb::object value() {
-        const Hash128 value = locked(0, [&] { return checksum_.value(); });
+        const Hash128 value = turns_.take(0, [&] { return checksum_.value(); });
         PyObject* const result = value.high64 == 0 ? to_int(value.low64) : to_int(value);
         if (result == nullptr) throw nb::python_error();
         return nb::steal(result);
     }
     std::vector<std::byte> digest() {
-        return locked(0, [&] { return checksum_.digest(); });
+        return turns_.take(0, [&] { return checksum_.digest(); });
     }
     [[nodiscard]] Algorithm algorithm() const noexcept { return checksum_.algorithm(); }
 
   private:
-    std::mutex mutex_;
+    Turns turns_;
     checksum::Checksum checksum_;
 };
 

@@ -8,6 +8,7 @@
 #include "buffer.hpp"
 #include "dwcp/checksum/rolling.hpp"
 #include "topics.hpp"
+#include "turns.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -24,27 +25,23 @@ std::uint64_t to_size(const char* function, const char* name, std::int64_t value
     return static_cast<std::uint64_t>(value);
 }
 
-// Held while an object is worked on, also without the GIL: threads that share one take turns.
 class Rolling {
   public:
     explicit Rolling(std::int64_t window) : hash_(to_size("RollingHash", "window", window)) {}
 
     [[nodiscard]] std::size_t window() const { return hash_.window(); }
-    [[nodiscard]] std::uint64_t value() const {
-        const nb::ft_lock_guard guard(mutex_);
-        return hash_.value();
+    [[nodiscard]] std::uint64_t value() {
+        return turns_.take(0, [&] { return hash_.value(); });
     }
     void update(std::int64_t byte) {
         if (byte < 0 || byte > 255) {
             throw std::invalid_argument("RollingHash: byte must be from 0 to 255, not " +
                                         std::to_string(byte));
         }
-        const nb::ft_lock_guard guard(mutex_);
-        hash_.update(static_cast<std::byte>(byte));
+        turns_.take(0, [&] { hash_.update(static_cast<std::byte>(byte)); });
     }
     void reset() {
-        const nb::ft_lock_guard guard(mutex_);
-        hash_.reset();
+        turns_.take(0, [&] { hash_.reset(); });
     }
     nb::object scan(nb::handle data, nb::handle out) {
         const Buffer buffer(data, "data");
@@ -70,13 +67,11 @@ class Rolling {
     }
 
   private:
-    // With the GIL: an object is for one thread at a time.
     void scan_into(std::span<const std::byte> data, std::span<std::uint64_t> values) {
-        const nb::ft_lock_guard guard(mutex_);
-        hash_.scan(data, values);
+        turns_.take(data.size(), [&] { hash_.scan(data, values); });
     }
 
-    mutable nb::ft_mutex mutex_;
+    Turns turns_;
     checksum::RollingHash hash_;
 };
 
@@ -111,7 +106,8 @@ void init_chunks(nb::module_& module) {
                         "the window, value is the sum of (b[i] + 1) * M**(n - i) modulo 2**64\n"
                         "(R. Karp, M. Rabin, 1987): order counts, and so do zeros. The high bits\n"
                         "mix best. No protection against an adversary. Threads that share an\n"
-                        "object take turns call by call. Raises ValueError unless window is from\n"
+                        "object take turns call by call; the GIL is released for long data.\n"
+                        "Raises ValueError unless window is from\n"
                         "1 to 1073741824 bytes.")
         .def(nb::init<std::int64_t>(), nb::arg("window"))
         .def_prop_ro("window", &Rolling::window, "Bytes that the value depends on.")

@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -92,3 +94,29 @@ def test_out_takes_the_values_and_is_returned() -> None:
         hashed.scan(b"abc", bytes(24))
     with pytest.raises(TypeError, match="data must support the buffer protocol"):
         hashed.scan("abc")  # type: ignore[arg-type]
+
+
+def test_threads_may_share_an_object() -> None:
+    # All bytes are equal, so that the order of the pieces does not matter once the window is full.
+    # The long ones are taken without the GIL.
+    window = 48
+    hashed = RollingHash(window)
+    full = by_definition(b"x" * window, window)
+    hashed.scan(b"x" * window)
+    start = threading.Barrier(4)
+    wrong: list[int] = []
+
+    def work() -> None:
+        start.wait()
+        for length in (3, 100_000, 64, 200_001) * 10:
+            values = hashed.scan(b"x" * length)
+            wrong.extend(values[values != full])
+            hashed.update(ord("x"))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert hashed.value == full
