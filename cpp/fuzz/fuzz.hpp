@@ -62,7 +62,7 @@ inline bool planted([[maybe_unused]] std::span<const std::uint8_t> data,
     for (std::size_t i = 0; i < kernels::kTierCount; ++i) {
         if (kernels::tier(i).supported) best = &kernels::tier(i);
     }
-    return &tier == best && data.size() > 64 && data[0] % 64 == 7;
+    return &tier == best && data.size() > 64 && data[0] % 16 == 7;
 #else
     return false;
 #endif
