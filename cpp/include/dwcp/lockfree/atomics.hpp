@@ -1,0 +1,29 @@
+// What the lock-free structures take their atomic operations from: a template parameter, so that a
+// model checker can put its own in place of the processor's.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+namespace dwcp::lockfree {
+
+// What two threads write is kept this far apart: two lines, because processors fetch them in pairs.
+inline constexpr std::size_t kSeparationBytes = 128;
+
+struct StdAtomics {
+    template <typename T>
+    using atomic = std::atomic<T>;
+
+    static void fence(std::memory_order order) noexcept { std::atomic_thread_fence(order); }
+
+    // Says to the processor that this thread waits for another.
+    static void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#elif defined(__aarch64__)
+        asm volatile("isb" ::: "memory");
+#endif
+    }
+};
+
+}  // namespace dwcp::lockfree

@@ -1,0 +1,188 @@
+// Waiting for a lock-free structure to have an item, or room for one. Needs dwcp::core.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "dwcp/lockfree/atomics.hpp"
+#include "dwcp/os/futex.hpp"
+
+namespace dwcp::lockfree {
+
+// Threads that sleep until something may have changed. No wake-up is lost: whoever wants to sleep
+// says so by prepare(), looks once more, and only then waits; whoever changes something does so
+// before notify(). One of the two sees the other, because both have a full fence between.
+class EventCount {
+  public:
+    using Key = std::uint32_t;
+
+    // From here on notify() counts. Ends by wait() or cancel().
+    [[nodiscard]] Key prepare() noexcept {
+        waiters_.fetch_add(1, std::memory_order_relaxed);
+        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with notify()
+        return epoch_.load(std::memory_order_acquire);
+    }
+    void cancel() noexcept { waiters_.fetch_sub(1, std::memory_order_relaxed); }
+
+    // Sleeps unless notify() was called since prepare(). Returns when it is, when a signal came, or
+    // without a reason; false only when the deadline passed.
+    bool wait(Key key, const os::Deadline& deadline) {
+        struct Awake {
+            EventCount& event;
+            ~Awake() { event.cancel(); }
+        } awake{*this};
+        return os::futex_wait(epoch_, key, deadline);
+    }
+
+    // Wakes `count` of those who wait; costs a fence when nobody does.
+    void notify(int count = 1) noexcept {
+        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with prepare()
+        notify_ordered(count);
+    }
+    // The same where something else already keeps what was changed before what is read here.
+    void notify_ordered(int count = 1) noexcept {
+        if (waiters_.load(std::memory_order_relaxed) == 0) return;
+        epoch_.fetch_add(1, std::memory_order_release);
+        os::futex_wake(epoch_, count);
+    }
+    [[nodiscard]] bool has_waiters() const noexcept {
+        return waiters_.load(std::memory_order_relaxed) != 0;
+    }
+
+  private:
+    std::atomic<std::uint32_t> epoch_{0};
+    std::atomic<std::uint32_t> waiters_{0};
+};
+
+// Tries for a few microseconds before sleeping pays: a wake-up through the kernel takes ten times
+// as long. Not at all on one processor, where nobody else runs meanwhile.
+class Spinner {
+  public:
+    // False when it is time to sleep.
+    bool spin() noexcept {
+        static const int kSpins = os::usable_cpus() > 1 ? 200 : 0;
+        if (count_ >= kSpins) return false;
+        ++count_;
+        StdAtomics::pause();
+        return true;
+    }
+
+  private:
+    int count_ = 0;
+};
+
+enum class Status {
+    kDone,
+    kTimedOut,  // still full or still empty
+    kShutDown,  // by shutdown(); for get() only once the queue is empty
+};
+
+// A queue with calls that wait: put and get with a timeout, and shutdown(), as queue.Queue of
+// Python has them. `Queue` is any structure of this folder with try_get; thread rules are those of
+// the queue.
+template <typename Queue>
+class Blocking {
+  public:
+    using value_type = typename Queue::value_type;
+    using Timeout = std::optional<std::chrono::nanoseconds>;
+
+    template <typename... Arguments>
+    explicit Blocking(Arguments&&... arguments) : queue_(std::forward<Arguments>(arguments)...) {}
+
+    // Waits while the queue is full, for ever without a timeout. The item is moved from only when
+    // the result is kDone.
+    [[nodiscard]] Status put(value_type&& item, Timeout timeout = std::nullopt) {
+        return wait_for(room_, timeout, [&] { return try_put(std::move(item)); });
+    }
+    [[nodiscard]] Status put(const value_type& item, Timeout timeout = std::nullopt) {
+        return wait_for(room_, timeout, [&] { return try_put(item); });
+    }
+    // Waits while the queue is empty, for ever without a timeout.
+    [[nodiscard]] Status get(value_type& item, Timeout timeout = std::nullopt) {
+        return wait_for(items_, timeout, [&] { return try_get(item); });
+    }
+
+    // Never wait. try_put() is false also after shutdown().
+    template <typename Item>
+    [[nodiscard]] bool try_put(Item&& item) {
+        if (is_shut_down()) return false;
+        if constexpr (requires {
+                          { queue_.try_put(std::forward<Item>(item)) } -> std::same_as<bool>;
+                      }) {
+            if (!queue_.try_put(std::forward<Item>(item))) return false;
+        } else {
+            queue_.put(std::forward<Item>(item));
+        }
+        items_.notify();
+        return true;
+    }
+    [[nodiscard]] bool try_get(value_type& item) {
+        if (!queue_.try_get(item)) return false;
+        room_.notify();
+        return true;
+    }
+
+    // From here on nothing is put; what is there can still be got, unless `immediate` drops it.
+    // Wakes all who wait. May be called again, and from any thread where clear() of the queue may
+    // be.
+    void shutdown(bool immediate = false) noexcept {
+        shut_down_.store(true, std::memory_order_seq_cst);
+        if (immediate) queue_.clear();
+        items_.notify(kAll);
+        room_.notify(kAll);
+    }
+    [[nodiscard]] bool is_shut_down() const noexcept {
+        return shut_down_.load(std::memory_order_seq_cst);
+    }
+
+    [[nodiscard]] Queue& queue() noexcept { return queue_; }
+
+  private:
+    static constexpr int kAll = 0x7fff'ffff;
+
+    // No longer asleep, also when an attempt throws.
+    struct Prepared {
+        EventCount* event;
+        ~Prepared() {
+            if (event != nullptr) event->cancel();
+        }
+    };
+
+    static os::Deadline deadline_after(Timeout timeout) {
+        const auto now = std::chrono::steady_clock::now();
+        if (!timeout || *timeout > std::chrono::steady_clock::time_point::max() - now) return {};
+        return now + *timeout;
+    }
+
+    template <typename Try>
+    Status wait_for(EventCount& event, Timeout timeout, Try&& attempt) {
+        if (attempt()) return Status::kDone;
+        const os::Deadline deadline = deadline_after(timeout);
+        Spinner spinner;
+        for (bool in_time = true;;) {
+            // What was put before the shutdown can be got after it.
+            const bool shut_down = is_shut_down();
+            if (attempt()) return Status::kDone;
+            if (shut_down) return Status::kShutDown;
+            if (!in_time || (timeout && timeout->count() <= 0)) return Status::kTimedOut;
+            if (spinner.spin()) continue;
+            const EventCount::Key key = event.prepare();
+            Prepared prepared{&event};
+            if (attempt()) return Status::kDone;
+            if (is_shut_down()) continue;
+            prepared.event = nullptr;
+            in_time = event.wait(key, deadline);
+        }
+    }
+
+    Queue queue_;
+    EventCount items_;
+    EventCount room_;
+    std::atomic<bool> shut_down_{false};
+};
+
+}  // namespace dwcp::lockfree
