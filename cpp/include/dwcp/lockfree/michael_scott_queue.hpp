@@ -34,7 +34,7 @@ class MichaelScottQueue {
     explicit MichaelScottQueue(const Allocator& allocator = Allocator())
         : allocator_(allocator), nodes_(allocator) {
         const std::uint32_t dummy = nodes_.take();
-        nodes_[dummy].state.store(kTaken, std::memory_order_relaxed);
+        nodes_[dummy].taken.store(true, std::memory_order_relaxed);
         head_.store(Tagged{dummy, 0}.word(), std::memory_order_relaxed);
         tail_.store(Tagged{dummy, 0}.word(), std::memory_order_relaxed);
     }
@@ -66,7 +66,31 @@ class MichaelScottQueue {
     }
 
     // False when the queue is empty. If the assignment throws, the item is dropped.
-    [[nodiscard]] bool try_get(T& item) { return get_many(std::addressof(item), 1) == 1; }
+    [[nodiscard]] bool try_get(T& item) {
+        std::uint64_t head = head_.load(std::memory_order_acquire);
+        for (;;) {
+            const Node& dummy = nodes_[Tagged::of(head).index];
+            const std::uint64_t next = dummy.next.load(std::memory_order_acquire);
+            const std::uint64_t tail = tail_.load(std::memory_order_acquire);
+            const std::uint32_t index = Tagged::of(next).index;
+            if (index == Tagged::kNone || Tagged::of(tail).index == Tagged::of(head).index) {
+                const std::uint64_t now = head_.load(std::memory_order_acquire);
+                if (now == head) {
+                    if (index == Tagged::kNone) return false;
+                    help(tail, next);  // the head must not pass the tail
+                }
+                head = now;
+                continue;
+            }
+            if (head_.compare_exchange_weak(head, Tagged::of(head).then(index),
+                                            std::memory_order_acq_rel, std::memory_order_acquire)) {
+                leave(Tagged::of(head).index);
+                const Taken taken{*this, index};
+                item = nodes_[index].cell.take();
+                return true;
+            }
+        }
+    }
 
     // Moves at most `max` items, in a row, to `out` and returns how many. If an assignment throws,
     // the items of this call that were not yet moved are dropped.
@@ -151,19 +175,17 @@ class MichaelScottQueue {
     using Word = typename Atomics::template atomic<std::uint64_t>;
     using Half = typename Atomics::template atomic<std::uint32_t>;
 
-    static constexpr std::uint32_t kTaken = 1;    // the item was moved out
-    static constexpr std::uint32_t kRemoved = 2;  // the node is no longer the dummy
     static constexpr std::size_t kWalkMax = 256;
 
     struct Node {
         // The tag goes on when the node is used again.
         Word next{Tagged{}.word()};
-        Half state{0};
+        typename Atomics::template atomic<bool> taken{false};  // the item was moved out
         Half free_next{Tagged::kNone};
         Word position{0};
         detail::Cell<T, Atomics> cell;
     };
-    using Nodes = detail::NodePool<Node, Atomics, Allocator, 64>;
+    using Nodes = detail::NodePool<Node, Atomics, Allocator, 256>;
 
     // Nodes that go back to the pool when an exception is thrown.
     struct Reserved {
@@ -221,11 +243,10 @@ class MichaelScottQueue {
             *out = queue.nodes_[index].cell.take();
         }
         std::uint32_t follow() noexcept {
-            // Its next one will not change, and the node not go back before it says that it is no
-            // longer the dummy.
+            // It is nobody else's before it is left.
             Node& node = queue.nodes_[dummy];
             const std::uint32_t index = Tagged::of(node.next.load(std::memory_order_acquire)).index;
-            queue.leave(dummy, kRemoved, kTaken);
+            queue.leave(dummy);
             dummy = index;
             --count;
             return index;
@@ -238,18 +259,41 @@ class MichaelScottQueue {
         MichaelScottQueue& queue;
         std::uint32_t index;
         ~Taken() {
-            queue.nodes_[index].cell.destroy(queue.allocator_);
-            queue.leave(index, kTaken, kRemoved);
+            Node& node = queue.nodes_[index];
+            node.cell.destroy(queue.allocator_);
+            node.taken.store(true, std::memory_order_release);  // pairs with leave()
         }
     };
 
-    // Says that `mine` has happened to the node; gives it back if `other` had.
-    void leave(std::uint32_t index, std::uint32_t mine, std::uint32_t other) noexcept {
-        Half& state = nodes_[index].state;
-        // pairs with itself: what happened to the node before is over
-        if (state.load(std::memory_order_acquire) == other ||
-            (state.fetch_or(mine, std::memory_order_acq_rel) & other) != 0) {
+    // Gives back a node that is no longer the dummy, once its item was moved out.
+    void leave(std::uint32_t index) noexcept {
+        if (nodes_[index].taken.load(std::memory_order_acquire)) {  // pairs with Taken
             nodes_.give(index);
+        } else {
+            put_aside(index);
+        }
+        if (Tagged::of(aside_.load(std::memory_order_relaxed)).index != Tagged::kNone) try_aside();
+    }
+    void put_aside(std::uint32_t index) noexcept {
+        std::uint64_t aside = aside_.load(std::memory_order_relaxed);
+        do {
+            nodes_[index].free_next.store(Tagged::of(aside).index, std::memory_order_relaxed);
+        } while (!aside_.compare_exchange_weak(aside, Tagged::of(aside).then(index),
+                                               std::memory_order_release,
+                                               std::memory_order_relaxed));  // pairs with below
+    }
+    // Looks once at each node that was put aside.
+    void try_aside() noexcept {
+        std::uint32_t index =
+            Tagged::of(aside_.exchange(Tagged{}.word(), std::memory_order_acquire)).index;
+        while (index != Tagged::kNone) {
+            const std::uint32_t next = nodes_[index].free_next.load(std::memory_order_relaxed);
+            if (nodes_[index].taken.load(std::memory_order_acquire)) {
+                nodes_.give(index);
+            } else {
+                put_aside(index);
+            }
+            index = next;
         }
     }
 
@@ -259,7 +303,7 @@ class MichaelScottQueue {
         node.cell.construct(allocator_, std::forward<Arguments>(arguments)...);
         const Tagged old = Tagged::of(node.next.load(std::memory_order_relaxed));
         node.next.store(old.then(Tagged::kNone), std::memory_order_relaxed);
-        node.state.store(0, std::memory_order_relaxed);
+        node.taken.store(false, std::memory_order_relaxed);
     }
 
     // Appends `count` linked nodes.
@@ -345,6 +389,9 @@ class MichaelScottQueue {
 
     [[no_unique_address]] Allocator allocator_;
     Nodes nodes_;
+    // Nodes that are left but not given back, linked by free_next. No tag is needed: all are taken
+    // off at once.
+    Word aside_{Tagged{}.word()};
     alignas(kSeparationBytes) Word head_{0};
     alignas(kSeparationBytes) Word tail_{0};
 };

@@ -57,9 +57,10 @@ class MpmcQueue {
         if constexpr (!std::is_nothrow_constructible_v<T, Arguments...>) {
             return try_emplace(T(std::forward<Arguments>(arguments)...));
         } else {
-            std::uint64_t position = tail_.load(std::memory_order_relaxed);
-            if (claim(tail_, position, 1, 0) == 0) return false;
-            fill(position, std::forward<Arguments>(arguments)...);
+            std::uint64_t position = 0;
+            Slot* const slot = claim_one(tail_, position, 0);
+            if (slot == nullptr) return false;
+            fill(*slot, position, std::forward<Arguments>(arguments)...);
             return true;
         }
     }
@@ -73,16 +74,19 @@ class MpmcQueue {
         static_assert(std::is_nothrow_constructible_v<T, decltype(*first)>);
         std::uint64_t position = tail_.load(std::memory_order_relaxed);
         const std::size_t claimed = claim(tail_, position, std::min(count, capacity()), 0);
-        for (std::size_t i = 0; i < claimed; ++i, ++first) fill(position + i, *first);
+        for (std::size_t i = 0; i < claimed; ++i, ++first) {
+            fill(slots_[index(position + i)], position + i, *first);
+        }
         return claimed;
     }
 
     // False when the queue is empty.
     [[nodiscard]] bool try_get(T& item) noexcept {
-        std::uint64_t position = head_.load(std::memory_order_relaxed);
-        if (claim(head_, position, 1, 1) == 0) return false;
-        item = slots_[index(position)].cell.take();
-        vacate(position);
+        std::uint64_t position = 0;
+        Slot* const slot = claim_one(head_, position, 1);
+        if (slot == nullptr) return false;
+        item = slot->cell.take();
+        vacate(*slot, position);
         return true;
     }
 
@@ -94,8 +98,9 @@ class MpmcQueue {
         const std::size_t claimed = claim(head_, position, std::min(max, capacity()), 1);
         Span span{*this, position, position + claimed};
         for (; span.position != span.end; ++out) {
-            *out = slots_[index(span.position)].cell.take();
-            vacate(span.position++);
+            Slot& slot = slots_[index(span.position)];
+            *out = slot.cell.take();
+            vacate(slot, span.position++);
         }
         return claimed;
     }
@@ -122,7 +127,7 @@ class MpmcQueue {
     void clear() noexcept {
         std::uint64_t position = head_.load(std::memory_order_relaxed);
         while (const std::size_t claimed = claim(head_, position, capacity(), 1)) {
-            for (std::size_t i = 0; i < claimed; ++i) vacate(position + i);
+            Span{*this, position, position + claimed};
             position += claimed;
         }
     }
@@ -160,12 +165,36 @@ class MpmcQueue {
         std::uint64_t position;
         std::uint64_t end;
         ~Span() {
-            for (; position != end; ++position) queue.vacate(position);
+            for (; position != end; ++position) {
+                queue.vacate(queue.slots_[queue.index(position)], position);
+            }
         }
     };
 
     std::size_t index(std::uint64_t position) const noexcept {
         return mask_ != 0 ? position & mask_ : position % slots_.size();
+    }
+
+    // Moves `count` on by one, from the `position` whose slot is in the turn 2p + phase; nullptr
+    // when the slot is not.
+    Slot* claim_one(Count& count, std::uint64_t& position, std::uint64_t phase) noexcept {
+        position = count.load(std::memory_order_relaxed);
+        for (;;) {
+            Slot& slot = slots_[index(position)];
+            const std::uint64_t turn =
+                slot.turn.load(std::memory_order_acquire);  // fill(), vacate()
+            if (turn == 2 * position + phase) {
+                // The slots give the order; the count only has to be one's own.
+                if (count.compare_exchange_weak(position, position + 1, std::memory_order_relaxed,
+                                                std::memory_order_relaxed)) {
+                    return &slot;
+                }
+                continue;
+            }
+            const std::uint64_t before = position;
+            position = count.load(std::memory_order_relaxed);
+            if (position == before) return nullptr;
+        }
     }
 
     // Moves `count` on by as many positions, at most `max`, as have slots in the turn that is 2p +
@@ -195,15 +224,13 @@ class MpmcQueue {
     }
 
     template <typename... Arguments>
-    void fill(std::uint64_t position, Arguments&&... arguments) noexcept {
-        Slot& slot = slots_[index(position)];
+    void fill(Slot& slot, std::uint64_t position, Arguments&&... arguments) noexcept {
         slot.cell.construct(allocator_, std::forward<Arguments>(arguments)...);
-        slot.turn.store(2 * position + 1, std::memory_order_release);  // pairs with claim()
+        slot.turn.store(2 * position + 1, std::memory_order_release);  // pairs with claim_one()
     }
-    void vacate(std::uint64_t position) noexcept {
-        Slot& slot = slots_[index(position)];
+    void vacate(Slot& slot, std::uint64_t position) noexcept {
         slot.cell.destroy(allocator_);
-        slot.turn.store(2 * (position + slots_.size()), std::memory_order_release);  // claim()
+        slot.turn.store(2 * (position + slots_.size()), std::memory_order_release);  // as above
     }
 
     [[no_unique_address]] Allocator allocator_;

@@ -222,7 +222,7 @@ class Stack {
     }
 
     [[no_unique_address]] Allocator allocator_;
-    detail::NodePool<Node, Atomics, Allocator, 64> nodes_;
+    detail::NodePool<Node, Atomics, Allocator, 256> nodes_;
     alignas(kSeparationBytes) Word top_{Tagged{}.word()};
 };
 

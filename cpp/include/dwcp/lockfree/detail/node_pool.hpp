@@ -45,7 +45,10 @@ class NodePool {
     using Atomic = typename Atomics::template atomic<U>;
 
   public:
-    explicit NodePool(const Allocator& allocator) : allocator_(allocator) {}
+    // Throws std::bad_alloc.
+    explicit NodePool(const Allocator& allocator) : allocator_(allocator), first_(allocate(0)) {
+        chunks_[0].store(first_, std::memory_order_relaxed);
+    }
     NodePool(const NodePool&) = delete;
     NodePool& operator=(const NodePool&) = delete;
     ~NodePool() {
@@ -56,6 +59,7 @@ class NodePool {
     }
 
     Node& operator[](std::uint32_t index) const noexcept {
+        if (index < kFirstNodes) return first_[index];
         const std::uint64_t place = std::uint64_t{index} + kFirstNodes;
         const unsigned chunk = chunk_of(place);
         // Whoever has the number has it from somebody who saw the chunk.
@@ -112,23 +116,26 @@ class NodePool {
 
     // The number is lost when this throws, but the next one makes the chunk.
     void make(unsigned chunk) {
-        const std::size_t size = kFirstNodes << chunk;
-        Node* const nodes = Traits::allocate(allocator_, size);
-        static_assert(std::is_nothrow_default_constructible_v<Node>);
-        std::uninitialized_default_construct_n(nodes, size);
+        Node* const nodes = allocate(chunk);
         Node* expected = nullptr;
         if (!chunks_[chunk].compare_exchange_strong(expected, nodes, std::memory_order_release,
                                                     std::memory_order_acquire)) {
             drop(nodes, chunk);  // another thread was first
         }
     }
-
+    Node* allocate(unsigned chunk) {
+        static_assert(std::is_nothrow_default_constructible_v<Node>);
+        Node* const nodes = Traits::allocate(allocator_, kFirstNodes << chunk);
+        std::uninitialized_default_construct_n(nodes, kFirstNodes << chunk);
+        return nodes;
+    }
     void drop(Node* nodes, unsigned chunk) noexcept {
         std::destroy_n(nodes, kFirstNodes << chunk);
         Traits::deallocate(allocator_, nodes, kFirstNodes << chunk);
     }
 
     [[no_unique_address]] NodeAllocator allocator_;
+    Node* const first_;  // the first chunk, which most numbers are in
     Atomic<Node*> chunks_[kChunks] = {};
     alignas(kSeparationBytes) Atomic<std::uint64_t> free_{Tagged{}.word()};
     alignas(kSeparationBytes) Atomic<std::uint64_t> made_{0};
