@@ -26,4 +26,6 @@ NB_MODULE(_core, module) {
     init_encoder(delta);
     nb::module_ machine = module.def_submodule("machine");
     init_machine(machine);
+    nb::module_ lockfree = module.def_submodule("lockfree");
+    init_lockfree(lockfree);
 }

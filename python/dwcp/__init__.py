@@ -1,11 +1,12 @@
 """Verified remote replicas of large, changing binary state: send only what changed.
 
-One module per topic: `dwcp.delta`, `dwcp.checksum`, `dwcp.isa`, `dwcp.replica`.
+One module per topic: `dwcp.delta`, `dwcp.checksum`, `dwcp.lockfree`, `dwcp.isa`,
+`dwcp.replica`.
 """
 
 from importlib.metadata import PackageNotFoundError, version
 
-from dwcp import checksum, delta, isa, replica
+from dwcp import checksum, delta, isa, lockfree, replica
 from dwcp.errors import (
     Closed,
     CorruptDelta,
@@ -35,5 +36,6 @@ __all__ = [
     "checksum",
     "delta",
     "isa",
+    "lockfree",
     "replica",
 ]

@@ -4,5 +4,6 @@ from dwcp._core import (
     checksum as checksum,
     delta as delta,
     isa as isa,
+    lockfree as lockfree,
     machine as machine
 )

@@ -213,7 +213,8 @@ class RollingHash:
     the window, value is the sum of (b[i] + 1) * M**(n - i) modulo 2**64
     (R. Karp, M. Rabin, 1987): order counts, and so do zeros. The high bits
     mix best. No protection against an adversary. Threads that share an
-    object take turns call by call. Raises ValueError unless window is from
+    object take turns call by call; the GIL is released for long data.
+    Raises ValueError unless window is from
     1 to 1073741824 bytes.
     """
 

@@ -1,0 +1,30 @@
+"""Queues, rings and stacks without locks, for threads.
+
+`SpscRing`, `MpmcQueue`, `Queue` and `Stack` hold Python objects. Their calls are those of
+queue.Queue where the names coincide (put, get, put_nowait, get_nowait, qsize, empty, full,
+shutdown), with the same exceptions. Besides there are try_put and try_get, which never wait and
+raise nothing, put_many and get_many for many items at once, peek, clear, and aput, aget and
+aget_many for asyncio. `JoinableQueue` adds task_done and join. `ByteRing` holds bytes.
+
+Objects may be shared by any number of threads, with the GIL and without. Waiting threads spin for
+a few microseconds and then sleep; they leave the GIL to others meanwhile, and signal handlers run.
+What is held is seen by the garbage collector.
+"""
+
+from queue import Empty, Full
+
+from dwcp._core.lockfree import ShutDown, Structure
+from dwcp.lockfree._joinable import JoinableQueue
+from dwcp.lockfree._structures import MpmcQueue, Queue, SpscRing, Stack
+
+__all__ = [
+    "Empty",
+    "Full",
+    "JoinableQueue",
+    "MpmcQueue",
+    "Queue",
+    "ShutDown",
+    "SpscRing",
+    "Stack",
+    "Structure",
+]
