@@ -23,8 +23,9 @@ fail() {
     exit 1
 }
 
-# build_core NAME [CMAKE-ARGUMENT...]: configures and builds the C++ library and its tests in
-# $build/NAME, without the Python module.
+# build_core NAME [CMAKE-ARGUMENT...]: configures and builds the C++ library and its tests, or only the
+# targets in build_targets, in $build/NAME, without the Python module.
+build_targets=()
 build_core() {
     local folder=$build/$1
     shift
@@ -34,7 +35,7 @@ build_core() {
         cat "$folder/configure.log" >&2
         fail "configuring $folder failed"
     fi
-    cmake --build "$folder"
+    cmake --build "$folder" ${build_targets:+--target "${build_targets[@]}"}
 }
 
 # emulated_pytest LOGS PYTHON... -- GROUP...: runs each group of tests, folders separated by blanks,
