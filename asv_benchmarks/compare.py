@@ -115,7 +115,7 @@ def measure(suite: Any, case: tuple[Any, ...], rounds: int) -> Measured:
 
 def cases(suite: Any, tier: str | None) -> Iterator[tuple[Any, ...]]:
     for case in itertools.product(*suite.params):
-        if tier is None or case[0] == tier:
+        if tier is None or suite.param_names[0] != "tier" or case[0] == tier:
             yield case
 
 

@@ -36,9 +36,11 @@ class Stack {
     // nothing was put then.
     template <typename... Arguments>
     void emplace(Arguments&&... arguments) {
-        Chain chain{*this};
-        chain.add(std::forward<Arguments>(arguments)...);
-        link(chain);
+        const std::uint32_t index = nodes_.take();
+        Owned owned{*this, index};
+        nodes_[index].cell.construct(allocator_, std::forward<Arguments>(arguments)...);
+        owned.index = Tagged::kNone;
+        link(index, index, 1);
     }
     void put(const T& item) { emplace(item); }
     void put(T&& item) { emplace(std::move(item)); }
@@ -49,12 +51,30 @@ class Stack {
     void put_many(Iterator first, std::size_t count) {
         if (count == 0) return;
         Chain chain{*this};
-        for (std::size_t i = 0; i < count; ++i, ++first) chain.add(*first);
-        link(chain);
+        for (std::size_t i = 0; i < count; ++i, ++first) {
+            if (chain.spare.count == 0) chain.spare = nodes_.take_chain(count - i);
+            chain.add(*first);
+        }
+        link(chain.first, chain.last, chain.count);
+        chain.first = Tagged::kNone;
     }
 
     // False when the stack is empty. If the assignment throws, the item is dropped.
-    [[nodiscard]] bool try_get(T& item) { return get_many(std::addressof(item), 1) == 1; }
+    [[nodiscard]] bool try_get(T& item) {
+        std::uint64_t top = top_.load(std::memory_order_acquire);  // pairs with link()
+        for (;;) {
+            const std::uint32_t index = Tagged::of(top).index;
+            if (index == Tagged::kNone) return false;
+            const std::uint32_t below = nodes_[index].next.load(std::memory_order_relaxed);
+            if (top_.compare_exchange_weak(top, Tagged::of(top).then(below),
+                                           std::memory_order_acquire, std::memory_order_acquire)) {
+                const Owned owned{*this, index};
+                const Made made{*this, index};
+                item = nodes_[index].cell.take();
+                return true;
+            }
+        }
+    }
 
     // Moves at most `max` items, the top first, to `out` and returns how many: all were on the
     // stack at the same time. If an assignment throws, the items of this call that were not yet
@@ -64,9 +84,8 @@ class Stack {
         Chain chain{*this};
         const std::size_t count = unlink(chain, max);
         for (std::size_t i = 0; i < count; ++i, ++out) {
-            const std::uint32_t index = chain.first;
-            const Owned owned{chain};
-            *out = nodes_[index].cell.take();
+            const First owned{chain};
+            *out = nodes_[chain.first].cell.take();
         }
         return count;
     }
@@ -128,68 +147,94 @@ class Stack {
         detail::Cell<T, Atomics> cell;
     };
 
-    // Linked nodes, from the top down, that are the caller's alone; what is left is dropped.
+    using Pool = detail::NodePool<Node, Atomics, Allocator, 256>;
+
+    // Linked nodes, from the top down, that are the caller's alone; what is left is dropped. Spare
+    // ones and those that were dropped go back to the pool with it.
     struct Chain {
         Stack& stack;
         std::uint32_t first = Tagged::kNone;
         std::uint32_t last = Tagged::kNone;
         std::size_t count = 0;
+        typename Pool::Nodes spare = {};
+        std::uint32_t dropped_first = Tagged::kNone;
+        std::uint32_t dropped_last = Tagged::kNone;
 
         template <typename... Arguments>
         void add(Arguments&&... arguments) {
-            const std::uint32_t index = stack.nodes_.take();
-            Unmade unmade{stack, index};
-            stack.nodes_[index].cell.construct(stack.allocator_,
-                                               std::forward<Arguments>(arguments)...);
-            unmade.index = Tagged::kNone;
-            stack.nodes_[index].next.store(first, std::memory_order_release);
+            if (spare.count == 0) spare = {stack.nodes_.take(), 1};
+            Node& node = stack.nodes_[spare.first];
+            node.cell.construct(stack.allocator_, std::forward<Arguments>(arguments)...);
+            const std::uint32_t index = spare.first;
+            spare.first = node.free_next.load(std::memory_order_relaxed);
+            --spare.count;
+            // release: a thread that is late may follow it
+            node.next.store(first, std::memory_order_release);
             first = index;
             if (last == Tagged::kNone) last = index;
             ++count;
         }
         void drop_first() noexcept {
             const std::uint32_t index = first;
-            first = index == last ? Tagged::kNone
-                                  : stack.nodes_[index].next.load(std::memory_order_relaxed);
-            stack.nodes_[index].cell.destroy(stack.allocator_);
-            stack.nodes_.give(index);
+            Node& node = stack.nodes_[index];
+            first = index == last ? Tagged::kNone : node.next.load(std::memory_order_relaxed);
+            node.cell.destroy(stack.allocator_);
+            node.free_next.store(dropped_first, std::memory_order_release);
+            if (dropped_first == Tagged::kNone) dropped_last = index;
+            dropped_first = index;
         }
         ~Chain() {
             while (first != Tagged::kNone) drop_first();
+            if (dropped_first != Tagged::kNone)
+                stack.nodes_.give_chain(dropped_first, dropped_last);
+            while (spare.count > 0) {
+                const std::uint32_t index = spare.first;
+                spare.first = stack.nodes_[index].free_next.load(std::memory_order_relaxed);
+                --spare.count;
+                stack.nodes_.give(index);
+            }
         }
     };
-    struct Owned {
+    struct First {
         Chain& chain;
-        ~Owned() { chain.drop_first(); }
+        ~First() { chain.drop_first(); }
     };
-    struct Unmade {
+    // A node of the caller's that goes back to the pool.
+    struct Owned {
         Stack& stack;
         std::uint32_t index;
-        ~Unmade() {
+        ~Owned() {
             if (index != Tagged::kNone) stack.nodes_.give(index);
         }
+    };
+    // An item in it that is destroyed.
+    struct Made {
+        Stack& stack;
+        std::uint32_t index;
+        ~Made() { stack.nodes_[index].cell.destroy(stack.allocator_); }
     };
 
     std::uint64_t depth_of(std::uint32_t index) const noexcept {
         return index == Tagged::kNone ? 0 : nodes_[index].depth.load(std::memory_order_relaxed);
     }
 
-    void link(Chain& chain) noexcept {
+    // Puts `count` linked nodes on top.
+    void link(std::uint32_t first, std::uint32_t last, std::size_t count) noexcept {
         std::uint64_t top = top_.load(std::memory_order_acquire);
         do {
             const std::uint32_t below = Tagged::of(top).index;
-            nodes_[chain.last].next.store(below, std::memory_order_release);
+            // release: a thread that is late may follow it
+            nodes_[last].next.store(below, std::memory_order_release);
             // Wrong when the node below is no longer the top, but then it is not linked there
             // either.
-            std::uint64_t depth = depth_of(below) + chain.count;
-            for (std::uint32_t at = chain.first; at != below;
-                 at = nodes_[at].next.load(std::memory_order_relaxed)) {
+            std::uint64_t depth = depth_of(below) + count;
+            for (std::uint32_t at = first;; at = nodes_[at].next.load(std::memory_order_relaxed)) {
                 nodes_[at].depth.store(depth--, std::memory_order_relaxed);
+                if (at == last) break;
             }
-        } while (!top_.compare_exchange_weak(top, Tagged::of(top).then(chain.first),
+        } while (!top_.compare_exchange_weak(top, Tagged::of(top).then(first),
                                              std::memory_order_release,
                                              std::memory_order_acquire));  // pairs with unlink()
-        chain.first = Tagged::kNone;
     }
 
     // Takes at most `max` nodes off the top.
@@ -222,7 +267,7 @@ class Stack {
     }
 
     [[no_unique_address]] Allocator allocator_;
-    detail::NodePool<Node, Atomics, Allocator, 256> nodes_;
+    Pool nodes_;
     alignas(kSeparationBytes) Word top_{Tagged{}.word()};
 };
 

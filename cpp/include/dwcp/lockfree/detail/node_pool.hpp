@@ -82,6 +82,31 @@ class NodePool {
         }
     }
 
+    // Up to `count` nodes at once, linked by free_next. Throws as take() does.
+    struct Nodes {
+        std::uint32_t first = Tagged::kNone;
+        std::size_t count = 0;
+    };
+    Nodes take_chain(std::size_t count) {
+        std::uint64_t free = free_.load(std::memory_order_acquire);  // pairs with give_chain()
+        for (;;) {
+            const Tagged first = Tagged::of(free);
+            if (first.index == Tagged::kNone) return {take_new(), 1};
+            std::uint32_t next = first.index;
+            std::size_t found = 0;
+            // The nodes may be taken meanwhile, and the walk lead anywhere: the tag will tell.
+            while (found < count && next != Tagged::kNone) {
+                next = (*this)[next].free_next.load(std::memory_order_acquire);
+                ++found;
+                if (found % 64 == 0 && free_.load(std::memory_order_relaxed) != free) break;
+            }
+            if (free_.compare_exchange_weak(free, first.then(next), std::memory_order_acquire,
+                                            std::memory_order_acquire)) {
+                return {first.index, found};
+            }
+        }
+    }
+
     // A node that nobody had before.
     std::uint32_t take_new() {
         const std::uint64_t index = made_.fetch_add(1, std::memory_order_relaxed);
@@ -100,7 +125,8 @@ class NodePool {
     void give_chain(std::uint32_t first, std::uint32_t last) noexcept {
         std::uint64_t free = free_.load(std::memory_order_relaxed);
         do {
-            (*this)[last].free_next.store(Tagged::of(free).index, std::memory_order_relaxed);
+            // release: a thread that is late may follow it
+            (*this)[last].free_next.store(Tagged::of(free).index, std::memory_order_release);
         } while (!free_.compare_exchange_weak(free, Tagged::of(free).then(first),
                                               std::memory_order_release,
                                               std::memory_order_relaxed));  // pairs with take()
