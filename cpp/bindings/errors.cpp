@@ -2,6 +2,8 @@
 
 #include <system_error>
 
+#include "dwcp/lockfree/shared/byte_ring.hpp"
+
 #include "topics.hpp"
 
 namespace nb = nanobind;
@@ -31,6 +33,8 @@ void translate(const std::exception_ptr& pointer, void*) {
         raise("Unsupported", error.what());
     } catch (const SourceChanged& error) {
         raise("SourceChanged", error.what());
+    } catch (const lockfree::shared::CorruptRing& error) {
+        raise("CorruptFrame", error.what());
     } catch (const Error& error) {
         raise("Error", error.what());
     } catch (const std::system_error& error) {

@@ -15,5 +15,6 @@ void init_delta(nanobind::module_& module);
 void init_encoder(nanobind::module_& module);
 void init_machine(nanobind::module_& module);
 void init_lockfree(nanobind::module_& module);
+void init_lockfree_shared(nanobind::module_& module);
 
 }  // namespace dwcp::bindings

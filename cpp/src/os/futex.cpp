@@ -23,25 +23,29 @@ timespec to_timespec(std::chrono::steady_clock::time_point time) {
             static_cast<long>(std::chrono::nanoseconds(since - seconds).count())};
 }
 
+int flag(Scope scope) {
+    return scope == Scope::kProcess ? FUTEX_PRIVATE_FLAG : 0;
+}
+
 }  // namespace
 
 bool futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t value,
-                const Deadline& deadline) {
+                const Deadline& deadline, Scope scope) {
     timespec until{};
     if (deadline) {
         // The kernel takes no time before its own zero.
         if (deadline->time_since_epoch().count() < 0) return false;
         until = to_timespec(*deadline);
     }
-    const long result = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
+    const long result = syscall(SYS_futex, &word, FUTEX_WAIT_BITSET | flag(scope), value,
                                 deadline ? &until : nullptr, nullptr, FUTEX_BITSET_MATCH_ANY);
     if (result == 0 || errno == EAGAIN || errno == EINTR) return true;
     if (errno == ETIMEDOUT) return false;
     throw std::system_error(errno, std::generic_category(), "futex");
 }
 
-void futex_wake(const std::atomic<std::uint32_t>& word, int count) noexcept {
-    syscall(SYS_futex, &word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, nullptr, nullptr, 0);
+void futex_wake(const std::atomic<std::uint32_t>& word, int count, Scope scope) noexcept {
+    syscall(SYS_futex, &word, FUTEX_WAKE | flag(scope), count, nullptr, nullptr, 0);
 }
 
 int usable_cpus() noexcept {

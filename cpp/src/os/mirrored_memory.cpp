@@ -36,21 +36,30 @@ MirroredMemory::MirroredMemory(std::size_t size) {
     const Descriptor file{memfd_create("dwcp", MFD_CLOEXEC)};
     if (file.fd < 0) fail("memfd_create");
     if (ftruncate(file.fd, static_cast<off_t>(size_)) != 0) fail("ftruncate of a memory file");
+    map(file.fd, 0);
+    // A child process would write into the same memory.
+    madvise(data_, 2 * size_, MADV_DONTFORK);
+}
+
+MirroredMemory::MirroredMemory(int fd, std::size_t offset, std::size_t size) : size_(size) {
+    map(fd, offset);
+}
+
+void MirroredMemory::map(int fd, std::size_t offset) {
     // Both places are reserved at once, so that nothing else comes between them.
     void* const place = mmap(nullptr, 2 * size_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (place == MAP_FAILED)
+    if (place == MAP_FAILED) {
         fail("mmap of mirrored memory: raise the limit of address space (ulimit -v)");
+    }
     data_ = static_cast<std::byte*>(place);
     for (std::byte* half : {data_, data_ + size_}) {
-        if (mmap(half, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file.fd, 0) ==
-            MAP_FAILED) {
+        if (mmap(half, size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+                 static_cast<off_t>(offset)) == MAP_FAILED) {
             const int error = errno;
             munmap(data_, 2 * size_);
             throw std::system_error(error, std::generic_category(), "mmap of mirrored memory");
         }
     }
-    // A child process would write into the same memory.
-    madvise(data_, 2 * size_, MADV_DONTFORK);
 }
 
 MirroredMemory::~MirroredMemory() {

@@ -5,5 +5,6 @@ from dwcp._core import (
     delta as delta,
     isa as isa,
     lockfree as lockfree,
+    lockfree_shared as lockfree_shared,
     machine as machine
 )

@@ -4,7 +4,8 @@
 queue.Queue where the names coincide (put, get, put_nowait, get_nowait, qsize, empty, full,
 shutdown), with the same exceptions. Besides there are try_put and try_get, which never wait and
 raise nothing, put_many and get_many for many items at once, peek, clear, and aput, aget and
-aget_many for asyncio. `JoinableQueue` adds task_done and join. `ByteRing` holds bytes.
+aget_many for asyncio. `JoinableQueue` adds task_done and join. Rings between processes are in
+`dwcp.lockfree.shared`.
 
 Objects may be shared by any number of threads, with the GIL and without. Waiting threads spin for
 a few microseconds and then sleep; they leave the GIL to others meanwhile, and signal handlers run.

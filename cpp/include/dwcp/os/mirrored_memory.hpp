@@ -12,6 +12,9 @@ class MirroredMemory {
     // the page. Throws std::system_error when the kernel refuses, std::invalid_argument for a size
     // of 0 or beyond 2^46.
     explicit MirroredMemory(std::size_t size);
+    // `size` bytes of a file from `offset` on, which other processes may have mapped too; both are
+    // multiples of the page, and size is a power of two. Throws std::system_error.
+    MirroredMemory(int fd, std::size_t offset, std::size_t size);
     MirroredMemory(const MirroredMemory&) = delete;
     MirroredMemory& operator=(const MirroredMemory&) = delete;
     ~MirroredMemory();
@@ -23,6 +26,8 @@ class MirroredMemory {
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
   private:
+    void map(int fd, std::size_t offset);
+
     std::byte* data_ = nullptr;
     std::size_t size_ = 0;
 };

@@ -1,0 +1,106 @@
+#include "dwcp/lockfree/shared/members.hpp"
+
+#include <chrono>
+
+#include "dwcp/lockfree/waiting.hpp"
+
+namespace dwcp::lockfree::shared {
+
+bool Lock::try_take(std::atomic<std::int64_t>& looked) noexcept {
+    const os::ProcessIdentity self = os::this_process();
+    os::ProcessIdentity owner = 0;
+    Spinner spinner;
+    do {
+        owner = 0;
+        if (owner_.compare_exchange_weak(owner, self, std::memory_order_acquire,
+                                         std::memory_order_relaxed)) {
+            return true;
+        }
+    } while (spinner.spin());
+    // To look takes longer than most owners have it.
+    constexpr std::int64_t kLookAgain = 1'000'000;
+    const std::int64_t now =
+        std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+    if (owner == 0 || now - looked.load(std::memory_order_relaxed) < kLookAgain) return false;
+    looked.store(now, std::memory_order_relaxed);
+    // What a dead one had begun was not made known, so that nothing has to be put right.
+    return !os::is_alive(owner) &&
+           owner_.compare_exchange_strong(owner, self, std::memory_order_acquire,
+                                          std::memory_order_relaxed);
+}
+
+void Lock::release() noexcept {
+    owner_.store(0, std::memory_order_release);  // pairs with try_take()
+}
+
+bool Lock::is_own() const noexcept {
+    return owner_.load(std::memory_order_relaxed) == os::this_process();
+}
+
+std::size_t Members::enter() noexcept {
+    const os::ProcessIdentity self = os::this_process();
+    for (std::size_t place = 0; place < kMax; ++place) {
+        Member& member = members_[place];
+        os::ProcessIdentity process = member.process.load(std::memory_order_acquire);
+        if (process != 0 && !os::is_alive(process)) {
+            bury(member, process);
+            process = 0;
+        }
+        if (process == 0 &&
+            member.process.compare_exchange_strong(process, self, std::memory_order_acq_rel)) {
+            member.roles.store(kUnknown, std::memory_order_release);
+            return place;
+        }
+    }
+    return kMax;
+}
+
+void Members::leave(std::size_t place) noexcept {
+    members_[place].process.store(0, std::memory_order_release);
+}
+
+void Members::add_role(std::size_t place, Role role) noexcept {
+    members_[place].roles.fetch_or(role, std::memory_order_acq_rel);
+}
+
+void Members::bury(Member& member, os::ProcessIdentity dead) noexcept {
+    const std::uint32_t roles = member.roles.load(std::memory_order_acquire);
+    if (!member.process.compare_exchange_strong(dead, 0, std::memory_order_acq_rel)) return;
+    if (roles == kUnknown || (roles & kProducer) != 0) {
+        producers_lost_.fetch_add(1, std::memory_order_release);
+    }
+    if (roles == kUnknown || (roles & kConsumer) != 0) {
+        consumers_lost_.fetch_add(1, std::memory_order_release);
+    }
+}
+
+bool Members::any_alive(std::size_t self, Role role) noexcept {
+    bool found = false;
+    for (std::size_t place = 0; place < kMax; ++place) {
+        Member& member = members_[place];
+        const os::ProcessIdentity process = member.process.load(std::memory_order_acquire);
+        if (process == 0 || place == self) continue;
+        if (!os::is_alive(process)) {
+            bury(member, process);
+            continue;
+        }
+        const std::uint32_t roles = member.roles.load(std::memory_order_acquire);
+        found = found || roles == kUnknown || (roles & role) != 0;
+    }
+    return found;
+}
+
+bool Members::any_alive() noexcept {
+    return any_alive(kMax, kProducer) || any_alive(kMax, kConsumer);
+}
+
+std::uint32_t Members::lost(Role role) const noexcept {
+    return (role == kProducer ? producers_lost_ : consumers_lost_).load(std::memory_order_acquire);
+}
+
+bool Members::is_own(std::size_t place) const noexcept {
+    return place < kMax &&
+           members_[place].process.load(std::memory_order_relaxed) == os::this_process();
+}
+
+}  // namespace dwcp::lockfree::shared
