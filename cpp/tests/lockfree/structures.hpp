@@ -62,6 +62,12 @@ struct Kind {
 template <typename T>
 class ShortSegments : public SegmentedQueue<T, StdAtomics, std::allocator<T>, 4> {};
 
+// With so few nodes at first that the pool grows.
+template <typename T>
+class FewNodes : public MichaelScottQueue<T, StdAtomics, std::allocator<T>, 4> {};
+template <typename T>
+class FewNodesStack : public Stack<T, StdAtomics, std::allocator<T>, 4> {};
+
 template <typename T>
 using Spsc = Kind<T, SpscRing, true, false>;
 template <typename T>
@@ -69,11 +75,11 @@ using SpscSlot = Kind<T, SpscSlotRing, true, false>;
 template <typename T>
 using Mpmc = Kind<T, MpmcQueue, true, true>;
 template <typename T>
-using MichaelScott = Kind<T, MichaelScottQueue, false, true>;
+using MichaelScott = Kind<T, FewNodes, false, true>;
 template <typename T>
 using Segments = Kind<T, ShortSegments, false, true>;
 template <typename T>
-using Treiber = Kind<T, Stack, false, true, true>;
+using Treiber = Kind<T, FewNodesStack, false, true, true>;
 
 }  // namespace dwcp::lockfree::testing
 

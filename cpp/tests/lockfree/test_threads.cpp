@@ -19,7 +19,7 @@ namespace {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 constexpr std::uint64_t kItems = 4'000;
 #else
-constexpr std::uint64_t kItems = 40'000;
+constexpr std::uint64_t kItems = 10'000;
 #endif
 
 // One word, and a type with an owner, whose contents a race would show to the sanitizer.

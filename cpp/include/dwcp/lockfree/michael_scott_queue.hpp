@@ -23,7 +23,9 @@
 
 namespace dwcp::lockfree {
 
-template <typename T, typename Atomics = StdAtomics, typename Allocator = std::allocator<T>>
+// The memory of the first kFirstNodes nodes, a power of two, is taken by the constructor.
+template <typename T, typename Atomics = StdAtomics, typename Allocator = std::allocator<T>,
+          std::size_t kFirstNodes = 256>
 class MichaelScottQueue {
     static_assert(std::is_nothrow_destructible_v<T>);
 
@@ -185,7 +187,7 @@ class MichaelScottQueue {
         Word position{0};
         detail::Cell<T, Atomics> cell;
     };
-    using Nodes = detail::NodePool<Node, Atomics, Allocator, 256>;
+    using Nodes = detail::NodePool<Node, Atomics, Allocator, kFirstNodes>;
 
     // Nodes that go back to the pool when an exception is thrown.
     struct Reserved {

@@ -19,7 +19,9 @@
 
 namespace dwcp::lockfree {
 
-template <typename T, typename Atomics = StdAtomics, typename Allocator = std::allocator<T>>
+// The memory of the first kFirstNodes nodes, a power of two, is taken by the constructor.
+template <typename T, typename Atomics = StdAtomics, typename Allocator = std::allocator<T>,
+          std::size_t kFirstNodes = 256>
 class Stack {
     static_assert(std::is_nothrow_destructible_v<T>);
 
@@ -147,7 +149,7 @@ class Stack {
         detail::Cell<T, Atomics> cell;
     };
 
-    using Pool = detail::NodePool<Node, Atomics, Allocator, 256>;
+    using Pool = detail::NodePool<Node, Atomics, Allocator, kFirstNodes>;
 
     // Linked nodes, from the top down, that are the caller's alone; what is left is dropped. Spare
     // ones and those that were dropped go back to the pool with it.
