@@ -2,7 +2,7 @@
 
 #include <system_error>
 
-#include "dwcp/lockfree/shared/byte_ring.hpp"
+#include "dwcp/lockfree/shared/segment.hpp"
 
 #include "topics.hpp"
 
@@ -33,7 +33,7 @@ void translate(const std::exception_ptr& pointer, void*) {
         raise("Unsupported", error.what());
     } catch (const SourceChanged& error) {
         raise("SourceChanged", error.what());
-    } catch (const lockfree::shared::CorruptRing& error) {
+    } catch (const lockfree::shared::CorruptSegment& error) {
         raise("CorruptFrame", error.what());
     } catch (const Error& error) {
         raise("Error", error.what());

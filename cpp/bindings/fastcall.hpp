@@ -75,6 +75,13 @@ class View {
         return held_ || acquire<kWritable>(object, argument);
     }
 
+    // Before the GIL is released in any case: holds on to what is only looked into. False as
+    // acquire().
+    template <bool kWritable = false>
+    [[nodiscard]] bool keep(PyObject* object, const char* argument) noexcept {
+        return held_ || Py_TYPE(object) == &PyBytes_Type || hold(object, argument, kWritable);
+    }
+
     [[nodiscard]] bool held() const noexcept { return held_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }

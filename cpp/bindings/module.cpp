@@ -28,6 +28,7 @@ NB_MODULE(_core, module) {
     init_machine(machine);
     nb::module_ lockfree = module.def_submodule("lockfree");
     init_lockfree(lockfree);
+    init_lockfree_byte_ring(lockfree);
     nb::module_ shared = module.def_submodule("lockfree_shared");
     init_lockfree_shared(shared);
 }

@@ -3,11 +3,11 @@
 import signal
 import zlib
 
+from dwcp._core.lockfree import Messages
 from dwcp.lockfree import ShutDown
-from dwcp.lockfree.shared import ByteRing
 
 
-def echo(there: ByteRing, back: ByteRing) -> None:
+def echo(there: Messages, back: Messages) -> None:
     try:
         while True:
             back.put(there.get())
@@ -15,13 +15,13 @@ def echo(there: ByteRing, back: ByteRing) -> None:
         return
 
 
-def produce(ring: ByteRing, producer: int, count: int) -> None:
+def produce(ring: Messages, producer: int, count: int) -> None:
     for i in range(count):
         body = f"{producer} {i} ".encode() + bytes(i % 300)
         ring.put(zlib.crc32(body).to_bytes(4, "little") + body)
 
 
-def produce_for_ever(ring: ByteRing, first: int) -> None:
+def produce_for_ever(ring: Messages, first: int) -> None:
     number = first
     while True:
         body = number.to_bytes(8, "little") + bytes(number % 500)
@@ -34,12 +34,12 @@ def check(message: bytes) -> int:
     return int.from_bytes(message[4:12], "little")
 
 
-def consume_for_ever(ring: ByteRing) -> None:
+def consume_for_ever(ring: Messages) -> None:
     while True:
         check(ring.get())
 
 
-def sleep_with_reservation(ring: ByteRing, ready: ByteRing) -> None:
+def sleep_with_reservation(ring: Messages, ready: Messages) -> None:
     with ring.reserve(50) as view:
         view[:] = b"x" * 50
         ready.put(b"")

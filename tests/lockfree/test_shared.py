@@ -1,4 +1,4 @@
-"""Rings between processes."""
+"""Rings and queues between processes."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ import time
 import uuid
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 import dwcp
 from dwcp.lockfree import ShutDown, shared
-from dwcp.lockfree.shared import ByteRing
+from dwcp.lockfree.shared import ByteRing, MpmcQueue
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -47,6 +47,19 @@ def name() -> Iterator[str]:
     name = f"test.{uuid.uuid4().hex}"
     yield name
     shared.unlink(name)
+
+
+Create = Callable[[str | None, int], Any]
+KINDS: dict[str, Create] = {
+    "ByteRing": ByteRing.create,
+    "MpmcQueue": lambda name, longest: MpmcQueue.create(name, 4, longest),
+}
+
+
+@pytest.fixture(params=KINDS)
+def create(request: pytest.FixtureRequest) -> Create:
+    """A function that makes a structure with that name, for messages of up to so many bytes."""
+    return KINDS[request.param]
 
 
 @contextlib.contextmanager
@@ -88,93 +101,6 @@ def test_it_is_a_deque_of_messages(capacity: int, steps: list[int | None]) -> No
             assert ring.empty() is (not model)
 
 
-def test_messages_of_no_bytes_and_of_all_bytes() -> None:
-    ring = ByteRing.create(None, 100)
-    for message in (b"", b"x" * 100, bytearray(b"abc"), memoryview(b"abc"), np.arange(9)):
-        ring.put(message)
-        assert ring.get() == bytes(message)
-    with pytest.raises(TypeError):
-        ring.put("text")  # type: ignore[arg-type]
-    with pytest.raises(queue.Empty):
-        ring.get(block=False)
-    ring.put(b"x" * 100)
-    with pytest.raises(queue.Full):
-        ring.put(b"", timeout=0.01)
-    assert ring.try_get() == b"x" * 100
-    assert ring.try_get("nothing") == "nothing"
-
-
-def test_batches() -> None:
-    ring = ByteRing.create(None, 100)
-    messages = [bytes([i]) * i for i in range(20)]
-    put = ring.put_many(messages, block=False)
-    assert 0 < put < 20
-    assert ring.get_many(3) == messages[:3]
-    assert ring.get_many(100) == messages[3:put]
-    with pytest.raises(ValueError, match="max must be at least 1, but is 0"):
-        ring.get_many(0)
-
-
-def test_messages_are_written_and_read_in_their_place() -> None:
-    ring = ByteRing.create(None, 8000)
-    for i in range(20):
-        with ring.reserve(5000) as view:
-            assert ring.empty()
-            assert not ring.try_put(b"x")  # the other producers wait
-            array = np.frombuffer(view, np.uint8)
-            array[:] = i
-            del array
-        with ring.read() as view:
-            assert view.readonly
-            assert view.nbytes == 5000
-            assert set(view) == {i}
-            assert ring.try_get() is None  # the other consumers wait
-        assert ring.empty()
-        with pytest.raises(ValueError, match="released"):
-            view[0]
-
-
-def test_an_exception_drops_what_was_written_and_keeps_what_was_read() -> None:
-    ring = ByteRing.create(None, 100)
-    with pytest.raises(ZeroDivisionError), ring.reserve(10):
-        raise ZeroDivisionError
-    assert ring.empty()
-    ring.put(b"message")
-    with pytest.raises(ZeroDivisionError), ring.read():
-        raise ZeroDivisionError
-    assert ring.get() == b"message"
-
-
-def test_a_view_that_outlives_its_block_is_an_error() -> None:
-    ring = ByteRing.create(None, 100)
-    ring.put(b"message")
-    with pytest.raises(BufferError), ring.read() as view:
-        kept = np.frombuffer(view, np.uint8)
-    assert bytes(kept) == b"message"
-    del kept
-    assert ring.get() == b"message"
-
-
-def test_get_into_takes_no_copy_and_refuses_what_is_too_short() -> None:
-    ring = ByteRing.create(None, 100)
-    ring.put(b"message")
-    with pytest.raises(ValueError, match="out must have at least 7 bytes"):
-        ring.get_into(bytearray(6))
-    out = bytearray(10)
-    assert ring.get_into(out) == 7
-    assert out == b"message\0\0\0"
-
-
-def test_objects_with_arrays() -> None:
-    ring = ByteRing.create(None, 1 << 20)
-    value = {"weights": np.arange(10_000, dtype=np.float32).reshape(100, 100), "step": 3}
-    ring.put_object(value)
-    got = ring.get_object()
-    assert got["step"] == 3
-    np.testing.assert_array_equal(got["weights"], value["weights"])
-    got["weights"][0, 0] = 5  # its own memory
-
-
 @pytest.mark.parametrize(
     ("capacity", "error"),
     [(0, ValueError), (-1, ValueError), (2**41, ValueError), ("x", TypeError)],
@@ -189,51 +115,64 @@ def test_a_capacity_beyond_the_memory_is_refused_at_once() -> None:
         ByteRing.create(None, 2**40)
 
 
-def test_names(name: str) -> None:
-    ring = ByteRing.create(name, 100)
+def test_names(create: Create, name: str) -> None:
+    ring = create(name, 100)
     with pytest.raises(FileExistsError):
-        ByteRing.create(name, 100)
-    other = ByteRing.attach(name)
+        create(name, 100)
+    other = type(ring).attach(name)
     ring.put(b"hello")
     assert other.get() == b"hello"
-    assert (other.capacity, other.name, ring.name) == (100, name, name)
+    assert (other.capacity, other.name, ring.name) == (ring.capacity, name, name)
     assert ring.unlink() is True
     assert ring.unlink() is False
     assert other.unlink() is False
     with pytest.raises(FileNotFoundError):
-        ByteRing.attach(name)
+        type(ring).attach(name)
     for wrong in ("", "a/b", "x" * 201, "ä"):
         with pytest.raises(ValueError, match="name must be of 1 to 200 letters"):
-            ByteRing.create(wrong, 100)
+            create(wrong, 100)
 
 
-def test_a_closed_handle_says_so() -> None:
-    ring = ByteRing.create(None, 100)
-    ring.put(b"x")
-    ring.close()
-    ring.close()
-    assert ring.closed
-    assert "closed" in repr(ring)
-    for call in (lambda: ring.put(b"x"), ring.get, ring.try_get, ring.qsize, ring.fileno):
-        with pytest.raises(dwcp.Closed):
-            call()
-
-
-def test_files_that_are_no_rings_are_refused(name: str) -> None:
+def test_files_of_other_contents_are_refused(name: str) -> None:
     path = f"/dev/shm/dwcp.{name}"
     fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     os.write(fd, bytes(100_000))
     os.close(fd)
-    with pytest.raises(dwcp.CorruptFrame, match="not a ring"):
-        ByteRing.attach(name)
+    for kind in (ByteRing, MpmcQueue):
+        with pytest.raises(dwcp.CorruptFrame, match="the file has other contents"):
+            kind.attach(name)
     assert name not in [segment.name for segment in shared.segments()]
+
+
+def test_a_structure_of_another_kind_is_refused(name: str) -> None:
+    with ByteRing.create(name, 100) as ring:
+        with pytest.raises(dwcp.CorruptFrame, match="it is a ByteRing, not a MpmcQueue"):
+            MpmcQueue.attach(name)
+        ring.unlink()
+    with MpmcQueue.create(name, 4, 100):
+        with pytest.raises(dwcp.CorruptFrame, match="it is a MpmcQueue, not a ByteRing"):
+            ByteRing.attach(name)
+        assert (name, "MpmcQueue", 4, True) in shared.segments()
+
+
+@pytest.mark.parametrize(
+    ("capacity", "slot_bytes", "error"),
+    [(0, 1, ValueError), (1, 0, ValueError), (2**33, 1, ValueError), (2**32, 2**40, ValueError)],
+)
+def test_sizes_of_a_queue_out_of_bounds_are_refused(
+    capacity: int, slot_bytes: int, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        MpmcQueue.create(None, capacity, slot_bytes)
+    with pytest.raises(TypeError, match="both or not at all"):
+        MpmcQueue(None, 5)
 
 
 @pytest.mark.parametrize("method", CONTEXTS)
 @pytest.mark.parametrize("named", [True, False], ids=["named", "handed-over"])
-def test_processes_pass_on_messages(method: str, named: bool, name: str) -> None:
-    there = ByteRing.create(name if named else None, 1000)
-    back = ByteRing.create(None, 1000)
+def test_processes_pass_on_messages(create: Create, method: str, named: bool, name: str) -> None:
+    there = create(name if named else None, 1000)
+    back = create(None, 1000)
     with process(method, echo, there, back):
         for i in range(300):
             message = bytes([i % 256]) * (7 * i % 1000)
@@ -242,8 +181,8 @@ def test_processes_pass_on_messages(method: str, named: bool, name: str) -> None
         there.shutdown()
 
 
-def test_several_producers_and_consumers_lose_nothing() -> None:
-    ring = ByteRing.create(None, 5000)
+def test_several_producers_and_consumers_lose_nothing(create: Create) -> None:
+    ring = create(None, 5000)
     got: list[tuple[int, int]] = []
 
     def consume() -> None:
@@ -266,9 +205,9 @@ def test_several_producers_and_consumers_lose_nothing() -> None:
     assert sorted(got) == [(p, i) for p in range(2) for i in range(2000)]
 
 
-def kill_producers(rounds: int) -> None:
+def kill_producers(create: Create, rounds: int) -> None:
     """Kill a writing process at random points; the next one goes on in its place."""
-    ring = ByteRing.create(None, 3000)
+    ring = create(None, 3000)
     random = np.random.default_rng(rounds)
     following = 0
     for _ in range(rounds):
@@ -288,9 +227,9 @@ def kill_producers(rounds: int) -> None:
         assert ring.empty()
 
 
-def kill_consumers(rounds: int) -> None:
+def kill_consumers(create: Create, rounds: int) -> None:
     """Kill a reading process at random points: what is left comes in order, and goes on."""
-    ring = ByteRing.create(None, 3000)
+    ring = create(None, 3000)
     random = np.random.default_rng(rounds)
     number = 0
     for _ in range(rounds):
@@ -316,18 +255,54 @@ def kill_consumers(rounds: int) -> None:
         assert ring.get() == b"room again"
 
 
-def test_killed_producers_leave_only_whole_messages() -> None:
-    kill_producers(25)
+def test_killed_producers_leave_only_whole_messages(create: Create) -> None:
+    kill_producers(create, 25)
 
 
-def test_killed_consumers_leave_the_ring_whole() -> None:
-    kill_consumers(25)
+def test_killed_consumers_leave_the_rest_whole(create: Create) -> None:
+    kill_consumers(create, 25)
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("kill", [kill_producers, kill_consumers])
-def test_a_thousand_are_killed(kill: Any) -> None:
-    kill(1000)
+def test_a_thousand_are_killed(create: Create, kill: Any) -> None:
+    kill(create, 1000)
+
+
+def kill_all(rounds: int) -> None:
+    """Several producers and consumers of a queue, killed at random: those who live go on."""
+    ring = MpmcQueue.create(None, 16, 1000)
+    random = np.random.default_rng(rounds)
+    context = multiprocessing.get_context("fork")
+    for _ in range(rounds):
+        children = [
+            context.Process(target=target, args=arguments)
+            for target, arguments in [(produce_for_ever, (ring, 0)), (consume_for_ever, (ring,))]
+            * 2
+        ]
+        for child in children:
+            child.start()
+        for _ in range(int(random.integers(1, 100))):
+            check(ring.get(timeout=JOIN_SECONDS))
+        for child in children:
+            os.kill(child.pid or 0, signal.SIGKILL)
+        with contextlib.suppress(dwcp.PeerLost):
+            while True:
+                check(ring.get(timeout=JOIN_SECONDS))
+        for child in children:
+            child.join()
+        # All slots are usable again.
+        assert ring.put_many([b"x"] * 17, block=False) == 16
+        assert ring.get_many(17) == [b"x"] * 16
+
+
+def test_many_who_are_killed_at_once_leave_only_whole_messages() -> None:
+    kill_all(15)
+
+
+@pytest.mark.heavy
+def test_thousands_are_killed_at_once() -> None:
+    kill_all(500)
 
 
 @pytest.mark.parametrize("method", CONTEXTS)
@@ -348,8 +323,29 @@ def test_a_killed_owner_of_a_side_is_replaced_in_bounded_time(method: str) -> No
     child.join()
 
 
-def test_a_consumer_is_told_of_the_death_of_the_last_producer_while_it_waits() -> None:
-    ring, ready = ByteRing.create(None, 100), ByteRing.create(None, 8)
+@pytest.mark.parametrize("method", CONTEXTS)
+def test_a_killed_writer_of_a_queue_is_passed_over_in_bounded_time(method: str) -> None:
+    queue_, ready = MpmcQueue.create(None, 4, 100), ByteRing.create(None, 8)
+    child = multiprocessing.get_context(method).Process(
+        target=sleep_with_reservation, args=(queue_, ready)
+    )
+    child.start()
+    ready.get(timeout=JOIN_SECONDS)
+    queue_.put(b"behind it")
+    with pytest.raises(queue.Empty):
+        queue_.get(timeout=0.01)
+    os.kill(child.pid or 0, signal.SIGKILL)  # not waited for: a zombie
+    before = time.monotonic()
+    assert queue_.get(timeout=JOIN_SECONDS) == b"behind it"
+    assert time.monotonic() - before < 5
+    assert queue_.empty()
+    child.join()
+
+
+def test_a_consumer_is_told_of_the_death_of_the_last_producer_while_it_waits(
+    create: Create,
+) -> None:
+    ring, ready = create(None, 100), create(None, 8)
     child = multiprocessing.get_context("fork").Process(
         target=sleep_with_reservation, args=(ring, ready)
     )
@@ -366,8 +362,8 @@ def test_a_consumer_is_told_of_the_death_of_the_last_producer_while_it_waits() -
         assert ring.get(timeout=JOIN_SECONDS) == b"from the next one"
 
 
-def test_shutdown_reaches_all_processes() -> None:
-    there, back = ByteRing.create(None, 100), ByteRing.create(None, 100)
+def test_shutdown_reaches_all_processes(create: Create) -> None:
+    there, back = create(None, 100), create(None, 100)
     with process("fork", echo, there, back):
         there.put(b"x")
         assert back.get(timeout=JOIN_SECONDS) == b"x"
@@ -385,27 +381,8 @@ def test_shutdown_reaches_all_processes() -> None:
         back.get(timeout=10)
 
 
-class InterruptError(Exception):
-    pass
-
-
-def test_a_signal_handler_ends_a_wait() -> None:
-    ring = ByteRing.create(None, 100)
-
-    def interrupt(*_: object) -> None:
-        raise InterruptError
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-        with pytest.raises(InterruptError):
-            ring.get()
-    finally:
-        signal.signal(signal.SIGALRM, before)
-
-
-def test_event_loops_wait_and_may_be_cancelled() -> None:
-    there, back = ByteRing.create(None, 16), ByteRing.create(None, 16)
+def test_event_loops_wait_and_may_be_cancelled(create: Create) -> None:
+    there, back = create(None, 16), create(None, 16)
 
     async def main() -> None:
         for i in range(20):
@@ -446,7 +423,7 @@ def test_stale_rings_are_removed_and_living_ones_kept(name: str) -> None:
     done = subprocess.run([sys.executable, "-c", MAKE_AND_DIE, stale], check=False, timeout=60)
     assert done.returncode == -signal.SIGKILL
     found = {segment.name: segment for segment in shared.segments()}
-    assert found[stale] == (stale, 1000, False)
+    assert found[stale] == (stale, "ByteRing", 1000, False)
     assert found[name].in_use
     assert ByteRing.attach(stale).get() == b"x"  # it can still be joined ...
     assert stale in shared.remove_stale()  # ... until it is removed

@@ -5,6 +5,9 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "dwcp/error.hpp"
+#include "dwcp/lockfree/shared/segment.hpp"
+
 namespace dwcp::bindings::lockfree {
 
 Exceptions exceptions;
@@ -56,16 +59,34 @@ bool to_count(PyObject* object, const char* name, std::size_t min, std::size_t& 
     return true;
 }
 
+void set_dwcp_error(const char* name, const char* text) noexcept {
+    PyObject* const module = PyImport_ImportModule("dwcp.errors");
+    if (module == nullptr) return;
+    PyObject* const type = PyObject_GetAttrString(module, name);
+    Py_DECREF(module);
+    if (type == nullptr) return;
+    PyErr_SetString(type, text);
+    Py_DECREF(type);
+}
+
 PyObject* set_error() noexcept {
     try {
         throw;
+    } catch (nanobind::python_error& error) {
+        error.restore();
     } catch (const std::bad_alloc&) {
         PyErr_NoMemory();
     } catch (const std::invalid_argument& error) {
         PyErr_SetString(PyExc_ValueError, error.what());
+    } catch (const dwcp::lockfree::shared::CorruptSegment& error) {
+        set_dwcp_error("CorruptFrame", error.what());
+    } catch (const Error& error) {
+        set_dwcp_error("Error", error.what());
     } catch (const std::system_error& error) {
-        errno = error.code().value();
-        PyErr_SetFromErrno(PyExc_OSError);
+        // Two arguments make OSError choose its subclass by errno.
+        PyObject* const arguments = Py_BuildValue("(is)", error.code().value(), error.what());
+        if (arguments != nullptr) PyErr_SetObject(PyExc_OSError, arguments);
+        Py_XDECREF(arguments);
     } catch (const std::exception& error) {
         PyErr_SetString(PyExc_RuntimeError, error.what());
     }

@@ -33,6 +33,9 @@ struct Patience {
 [[nodiscard]] bool to_count(PyObject* object, const char* name, std::size_t min,
                             std::size_t& count);
 
+// Sets dwcp.<name>, or what hinders that.
+void set_dwcp_error(const char* name, const char* text) noexcept;
+
 // nullptr, with the Python exception for the C++ one that is being handled.
 PyObject* set_error() noexcept;
 

@@ -19,9 +19,11 @@ bool Waiters::Registration::wait(const os::Deadline& deadline, bool& in_time) {
         // Seen by wake(), or the epoch is seen to have moved: both have seq_cst order.
         waiters_.sleeping_.fetch_add(1, std::memory_order_seq_cst);
         if (waiters_.epoch_.load(std::memory_order_seq_cst) == epoch_) {
-            in_time = os::futex_wait(waiters_.epoch_, epoch_, deadline);
+            os::futex_wait(waiters_.epoch_, epoch_, deadline);
         }
         waiters_.sleeping_.fetch_sub(1, std::memory_order_relaxed);
+        // Also when it was woken, over and over again, for what others then took.
+        in_time = !deadline || std::chrono::steady_clock::now() < *deadline;
     }
     if (PyErr_CheckSignals() == 0) return true;
     // The wake-up may have been for this thread, which goes without what it waited for.

@@ -170,8 +170,10 @@ std::vector<std::string> shared_file_names(const std::string& prefix) {
     return names;
 }
 
-SharedMapping::SharedMapping(int fd, std::size_t size)
-    : data_(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)), size_(size) {
+SharedMapping::SharedMapping(int fd, std::size_t size, std::size_t offset)
+    : data_(
+          mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset))),
+      size_(size) {
     if (data_ == MAP_FAILED) fail("mmap of shared memory");
 }
 

@@ -9,23 +9,26 @@ import os
 import queue
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from dwcp._core.lockfree import ShutDown, Structure
+from dwcp.lockfree._messages import NOTHING
 
 _ItemT = TypeVar("_ItemT")
 _ResultT = TypeVar("_ResultT")
 
-# What no attempt returns when it succeeds.
-_NOTHING: Any = object()
+
+class _Source(Protocol):
+    """What tells eventfds that there are items, or room."""
+
+    def _add_listener(self, fd: int, for_room: bool, /) -> None: ...
+    def _remove_listener(self, fd: int, for_room: bool, /) -> None: ...
 
 
 class _Listener:
     """The tasks of one loop that wait for one side of a structure; in their order."""
 
-    def __init__(
-        self, structure: "Structure[Any]", loop: asyncio.AbstractEventLoop, for_room: bool
-    ) -> None:
+    def __init__(self, structure: _Source, loop: asyncio.AbstractEventLoop, for_room: bool) -> None:
         self._structure = structure
         self._loop = loop
         self._for_room = for_room
@@ -71,12 +74,10 @@ class _Listener:
 _listeners: "dict[tuple[int, int, bool], _Listener]" = {}
 
 
-async def _until(
-    structure: "Structure[Any]", for_room: bool, attempt: Callable[[], _ResultT]
-) -> _ResultT:
-    """Call `attempt` until it returns something else than _NOTHING, waiting in between."""
+async def until(structure: _Source, for_room: bool, attempt: Callable[[], _ResultT]) -> _ResultT:
+    """Call `attempt` until it returns something else than NOTHING, waiting in between."""
     result = attempt()
-    if result is not _NOTHING:
+    if result is not NOTHING:
         return result
     loop = asyncio.get_running_loop()
     key = (id(structure), id(loop), for_room)
@@ -88,7 +89,7 @@ async def _until(
         while True:
             # The listener is there: what changes from here on is not missed.
             result = attempt()
-            if result is not _NOTHING:
+            if result is not NOTHING:
                 return result
             await listener.wait()
     finally:
@@ -119,9 +120,9 @@ class Awaitable(Structure[_ItemT], Generic[_ItemT]):
         def attempt() -> Any:
             if self.is_shut_down:
                 raise ShutDown
-            return True if self.try_put(item) else _NOTHING
+            return True if self.try_put(item) else NOTHING
 
-        await _until(self, True, attempt)
+        await until(self, True, attempt)
 
     async def aget(self) -> _ItemT:
         """Take an item when there is one.
@@ -135,12 +136,12 @@ class Awaitable(Structure[_ItemT], Generic[_ItemT]):
         def attempt() -> Any:
             # What was put before the shutdown can be got after it.
             shut_down = self.is_shut_down
-            item = self.try_get(_NOTHING)
-            if item is _NOTHING and shut_down:
+            item = self.try_get(NOTHING)
+            if item is NOTHING and shut_down:
                 raise ShutDown
             return item
 
-        item: _ItemT = await _until(self, False, attempt)
+        item: _ItemT = await until(self, False, attempt)
         return item
 
     async def aget_many(self, max: int) -> list[_ItemT]:
@@ -156,7 +157,7 @@ class Awaitable(Structure[_ItemT], Generic[_ItemT]):
             try:
                 return self.get_many(max, block=False)
             except queue.Empty:
-                return _NOTHING
+                return NOTHING
 
-        items: list[_ItemT] = await _until(self, False, attempt)
+        items: list[_ItemT] = await until(self, False, attempt)
         return items

@@ -46,10 +46,10 @@ bool remove_unused_shared_file(const std::string& name);
 // Names of the caller's own files that begin with `prefix`.
 [[nodiscard]] std::vector<std::string> shared_file_names(const std::string& prefix);
 
-// One mapping of the beginning of a shared file.
+// A part of a shared file, from `offset` on, which is a multiple of the page.
 class SharedMapping {
   public:
-    SharedMapping(int fd, std::size_t size);
+    SharedMapping(int fd, std::size_t size, std::size_t offset = 0);
     SharedMapping(const SharedMapping&) = delete;
     SharedMapping& operator=(const SharedMapping&) = delete;
     ~SharedMapping();

@@ -6,6 +6,17 @@
 
 namespace dwcp::lockfree::shared {
 
+namespace {
+
+// In place of a dead member: the identity of who sees to what it left behind, with this bit.
+constexpr os::ProcessIdentity kBurying = os::ProcessIdentity{1} << 63;
+
+bool lives(os::ProcessIdentity process) noexcept {
+    return os::is_alive(process & ~kBurying);
+}
+
+}  // namespace
+
 bool Lock::try_take(std::atomic<std::int64_t>& looked) noexcept {
     const os::ProcessIdentity self = os::this_process();
     os::ProcessIdentity owner = 0;
@@ -21,29 +32,42 @@ bool Lock::try_take(std::atomic<std::int64_t>& looked) noexcept {
     constexpr std::int64_t kLookAgain = 1'000'000;
     const std::int64_t now =
         std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
-    if (owner == 0 || now - looked.load(std::memory_order_relaxed) < kLookAgain) return false;
-    looked.store(now, std::memory_order_relaxed);
-    // What a dead one had begun was not made known, so that nothing has to be put right.
-    return !os::is_alive(owner) &&
-           owner_.compare_exchange_strong(owner, self, std::memory_order_acquire,
+    if (owner != 0 && now - looked.load(std::memory_order_relaxed) >= kLookAgain) {
+        looked.store(now, std::memory_order_relaxed);
+        // What a dead one had begun was not made known, so that nothing has to be put right.
+        if (!os::is_alive(owner) &&
+            owner_.compare_exchange_strong(owner, self, std::memory_order_acquire,
+                                           std::memory_order_relaxed)) {
+            return true;
+        }
+    }
+    // Either the owner sees this, or it is seen here that it is through.
+    wanted_.store(1, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with release()
+    owner = 0;
+    return owner_.compare_exchange_strong(owner, self, std::memory_order_acquire,
                                           std::memory_order_relaxed);
 }
 
-void Lock::release() noexcept {
-    owner_.store(0, std::memory_order_release);  // pairs with try_take()
+bool Lock::release() noexcept {
+    owner_.store(0, std::memory_order_release);           // pairs with try_take()
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with try_take()
+    if (wanted_.load(std::memory_order_relaxed) == 0) return false;
+    wanted_.store(0, std::memory_order_relaxed);
+    return true;
 }
 
 bool Lock::is_own() const noexcept {
     return owner_.load(std::memory_order_relaxed) == os::this_process();
 }
 
-std::size_t Members::enter() noexcept {
+std::size_t Members::enter(const Recover& recover) noexcept {
     const os::ProcessIdentity self = os::this_process();
     for (std::size_t place = 0; place < kMax; ++place) {
         Member& member = members_[place];
         os::ProcessIdentity process = member.process.load(std::memory_order_acquire);
-        if (process != 0 && !os::is_alive(process)) {
-            bury(member, process);
+        if (process != 0 && !lives(process)) {
+            bury(place, process, recover);
             process = 0;
         }
         if (process == 0 &&
@@ -63,35 +87,46 @@ void Members::add_role(std::size_t place, Role role) noexcept {
     members_[place].roles.fetch_or(role, std::memory_order_acq_rel);
 }
 
-void Members::bury(Member& member, os::ProcessIdentity dead) noexcept {
+void Members::bury(std::size_t place, os::ProcessIdentity dead, const Recover& recover) noexcept {
+    Member& member = members_[place];
     const std::uint32_t roles = member.roles.load(std::memory_order_acquire);
-    if (!member.process.compare_exchange_strong(dead, 0, std::memory_order_acq_rel)) return;
+    if (!member.process.compare_exchange_strong(dead, os::this_process() | kBurying,
+                                                std::memory_order_acq_rel)) {
+        return;
+    }
+    recover(place);
     if (roles == kUnknown || (roles & kProducer) != 0) {
         producers_lost_.fetch_add(1, std::memory_order_release);
     }
     if (roles == kUnknown || (roles & kConsumer) != 0) {
         consumers_lost_.fetch_add(1, std::memory_order_release);
     }
+    member.process.store(0, std::memory_order_release);
 }
 
-bool Members::any_alive(std::size_t self, Role role) noexcept {
+bool Members::any_alive(std::size_t self, Role role, const Recover& recover) noexcept {
     bool found = false;
     for (std::size_t place = 0; place < kMax; ++place) {
         Member& member = members_[place];
         const os::ProcessIdentity process = member.process.load(std::memory_order_acquire);
         if (process == 0 || place == self) continue;
-        if (!os::is_alive(process)) {
-            bury(member, process);
+        if (!lives(process)) {
+            bury(place, process, recover);
             continue;
         }
+        if ((process & kBurying) != 0) continue;
         const std::uint32_t roles = member.roles.load(std::memory_order_acquire);
         found = found || roles == kUnknown || (roles & role) != 0;
     }
     return found;
 }
 
-bool Members::any_alive() noexcept {
-    return any_alive(kMax, kProducer) || any_alive(kMax, kConsumer);
+bool Members::any_alive() const noexcept {
+    for (const Member& member : members_) {
+        const os::ProcessIdentity process = member.process.load(std::memory_order_acquire);
+        if (process != 0 && (process & kBurying) == 0 && lives(process)) return true;
+    }
+    return false;
 }
 
 std::uint32_t Members::lost(Role role) const noexcept {

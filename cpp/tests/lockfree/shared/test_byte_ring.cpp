@@ -1,12 +1,10 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <deque>
-#include <functional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -14,70 +12,13 @@
 #include <thread>
 
 #include "dwcp/lockfree/shared/byte_ring.hpp"
+#include "lockfree/shared/helpers.hpp"
 #include "lockfree/shared/ring_state.hpp"
 
 using namespace dwcp;
 using namespace dwcp::lockfree::shared;
+using namespace dwcp::lockfree::shared::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-std::string unique_name(const std::string& what) {
-    return "test." + std::to_string(getpid()) + "." + what;
-}
-
-std::span<const std::byte> bytes_of(const std::string& text) {
-    return std::as_bytes(std::span(text));
-}
-
-bool try_get(ByteRing& ring, std::string& message) {
-    std::optional<ByteRing::Reading> reading = ring.try_read();
-    if (!reading) return false;
-    message.assign(reinterpret_cast<const char*>(reading->data().data()), reading->data().size());
-    reading->consume();
-    return true;
-}
-
-Outcome get(ByteRing& ring, std::string& message, std::optional<std::chrono::milliseconds> limit) {
-    os::Deadline deadline;
-    if (limit) deadline = std::chrono::steady_clock::now() + *limit;
-    return ring.wait_for_message([&] { return try_get(ring, message); }, deadline, [] {});
-}
-Outcome put(ByteRing& ring, const std::string& message,
-            std::optional<std::chrono::milliseconds> limit = std::nullopt) {
-    os::Deadline deadline;
-    if (limit) deadline = std::chrono::steady_clock::now() + *limit;
-    return ring.wait_for_room([&] { return ring.try_put(bytes_of(message)); }, deadline, [] {});
-}
-
-// A child process that ends with the test.
-class Child {
-  public:
-    explicit Child(const std::function<void()>& work) : pid_(fork()) {
-        if (pid_ != 0) return;
-        work();
-        _exit(0);
-    }
-    ~Child() {
-        if (pid_ > 0) kill_and_wait();
-    }
-    void signal(int number) const { ::kill(pid_, number); }
-    int wait() {
-        int status = 0;
-        waitpid(pid_, &status, 0);
-        pid_ = 0;
-        return status;
-    }
-    void kill_and_wait() {
-        signal(SIGKILL);
-        wait();
-    }
-
-  private:
-    pid_t pid_;
-};
-
-}  // namespace
 
 TEST_CASE("messages of all sizes come out whole and in order, for every capacity") {
     for (const std::uint64_t capacity : {1, 7, 8, 100, 4088, 4096, 5000}) {
@@ -183,7 +124,7 @@ TEST_CASE("files that are no rings are refused") {
         REQUIRE(write(fd, contents.data(), contents.size()) ==
                 static_cast<ssize_t>(contents.size()));
         close(fd);
-        CHECK_THROWS_AS(ByteRing::attach(name), CorruptRing);
+        CHECK_THROWS_AS(ByteRing::attach(name), CorruptSegment);
         unlink(name);
     };
     refused("");
@@ -192,7 +133,9 @@ TEST_CASE("files that are no rings are refused") {
     refused(honest.substr(0, honest.size() - 1));
     refused(honest + std::string(4096, '\0'));
     // The fields in front of the part that changes, one after the other.
-    for (std::size_t at = 0; at < offsetof(RingHeader, shut_down); at += 4) {
+    for (std::size_t at = 0; at < offsetof(SegmentHeader, shut_down); at += 4) {
+        // Another capacity that fits would do no harm.
+        if (at == offsetof(SegmentHeader, capacity)) continue;
         std::string damaged = honest;
         damaged[at] = static_cast<char>(damaged[at] ^ 0x41);
         refused(damaged);
@@ -202,7 +145,7 @@ TEST_CASE("files that are no rings are refused") {
 TEST_CASE("positions and lengths that cannot be are noticed before memory is touched") {
     ByteRing ring = ByteRing::create(std::nullopt, 100);
     os::SharedFile file = os::SharedFile::duplicate(ring.fd());
-    const std::size_t header_bytes = check_header(file);
+    const std::size_t header_bytes = check_segment(file, kByteRing).header_bytes;
     const os::SharedMapping mapping(file.fd(), header_bytes + 4096);
     auto& header = *static_cast<RingHeader*>(mapping.data());
     REQUIRE(ring.try_put(bytes_of("message")));
@@ -210,14 +153,14 @@ TEST_CASE("positions and lengths that cannot be are noticed before memory is tou
         reinterpret_cast<std::uint64_t*>(static_cast<std::byte*>(mapping.data()) + header_bytes);
     for (const std::uint64_t wrong : {std::uint64_t{9}, std::uint64_t{101}, ~std::uint64_t{0}}) {
         *length = wrong;
-        CHECK_THROWS_AS(static_cast<void>(ring.try_read()), CorruptRing);
+        CHECK_THROWS_AS(static_cast<void>(ring.try_read()), CorruptSegment);
     }
     for (const std::uint64_t wrong :
          {std::uint64_t{17}, std::uint64_t{1} << 40, ~std::uint64_t{0}}) {
         header.producers.position = wrong;
         ByteRing other = ByteRing::attach(ring.fd());
-        CHECK_THROWS_AS(static_cast<void>(other.try_read()), CorruptRing);
-        CHECK_THROWS_AS(static_cast<void>(other.try_reserve(8)), CorruptRing);
+        CHECK_THROWS_AS(static_cast<void>(other.try_read()), CorruptSegment);
+        CHECK_THROWS_AS(static_cast<void>(other.try_reserve(8)), CorruptSegment);
     }
 }
 
@@ -396,6 +339,7 @@ TEST_CASE("rings that nobody uses are found and removed, and others left alone")
     REQUIRE(find(stale));
     CHECK_FALSE(find(stale)->in_use);
     CHECK(find(stale)->capacity == 50);
+    CHECK(find(stale)->kind == "ByteRing");
     const std::vector<std::string> removed = remove_stale();
     CHECK(std::find(removed.begin(), removed.end(), stale) != removed.end());
     CHECK_FALSE(find(stale));

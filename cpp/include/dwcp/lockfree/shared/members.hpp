@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "dwcp/lockfree/atomics.hpp"
 #include "dwcp/os/futex.hpp"
@@ -21,7 +22,12 @@ struct Event {
     std::atomic<std::uint32_t> epoch;
     std::atomic<std::uint32_t> sleepers;
 
-    // After a fence of seq_cst order behind what was changed, which pairs with that in prepare().
+    // After what was changed.
+    void notify() noexcept {
+        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with prepare()
+        notify_ordered();
+    }
+    // The same behind a fence of that order.
     void notify_ordered() noexcept {
         if (sleepers.load(std::memory_order_relaxed) == 0) return;
         epoch.fetch_add(1, std::memory_order_release);
@@ -29,11 +35,14 @@ struct Event {
     }
     [[nodiscard]] std::uint32_t prepare() noexcept {
         sleepers.fetch_add(1, std::memory_order_relaxed);
-        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with notify_ordered()
+        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with notify()
         return epoch.load(std::memory_order_acquire);
     }
     void cancel() noexcept { sleepers.fetch_sub(1, std::memory_order_relaxed); }
 };
+
+// Told of the place of a dead member, for what it left behind.
+using Recover = std::function<void(std::size_t place)>;
 
 // A lock that names its owner, so that the one after a dead owner can take it over.
 class Lock {
@@ -42,28 +51,36 @@ class Lock {
     // less than a millisecond before: `looked` is when this handle looked last, in ns of the steady
     // clock.
     [[nodiscard]] bool try_take(std::atomic<std::int64_t>& looked) noexcept;
-    void release() noexcept;
+    // Whether somebody failed to take it meanwhile, and must be told. Ends with a fence of seq_cst
+    // order.
+    [[nodiscard]] bool release() noexcept;
+    [[nodiscard]] bool is_taken() const noexcept {
+        return owner_.load(std::memory_order_relaxed) != 0;
+    }
     // Whether the calling process has it: not the child of a fork that was made meanwhile.
     [[nodiscard]] bool is_own() const noexcept;
 
   private:
     std::atomic<os::ProcessIdentity> owner_;
+    std::atomic<std::uint32_t> wanted_;
 };
 
-// A table of the handles that processes have.
+// A table of the handles that processes have. A dead one's place becomes free once it was said to
+// Recover; whoever does that may die over it, too.
 class Members {
   public:
     static constexpr std::size_t kMax = 64;
 
     // A place for the calling process; kMax when all are taken by living ones.
-    [[nodiscard]] std::size_t enter() noexcept;
+    [[nodiscard]] std::size_t enter(const Recover& recover) noexcept;
     void leave(std::size_t place) noexcept;
     void add_role(std::size_t place, Role role) noexcept;
 
     // Whether anybody but `self` who lives has that role, or none yet. Makes the places of the dead
     // free and counts them.
-    [[nodiscard]] bool any_alive(std::size_t self, Role role) noexcept;
-    [[nodiscard]] bool any_alive() noexcept;
+    [[nodiscard]] bool any_alive(std::size_t self, Role role, const Recover& recover) noexcept;
+    // Whether anybody lives. Changes nothing.
+    [[nodiscard]] bool any_alive() const noexcept;
     // How many died who had that role, or none yet.
     [[nodiscard]] std::uint32_t lost(Role role) const noexcept;
 
@@ -76,7 +93,7 @@ class Members {
         std::atomic<std::uint32_t> roles;
     };
 
-    void bury(Member& member, os::ProcessIdentity dead) noexcept;
+    void bury(std::size_t place, os::ProcessIdentity dead, const Recover& recover) noexcept;
 
     std::array<Member, kMax> members_;
     std::atomic<std::uint32_t> producers_lost_;
