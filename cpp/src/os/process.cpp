@@ -66,22 +66,24 @@ bool exists(int pid) {
     return pid > 0 && (kill(pid, 0) == 0 || errno != ESRCH);
 }
 
-std::atomic<ProcessIdentity> self{0};
-
 void forget() {
-    self.store(0, std::memory_order_relaxed);
+    detail::known_process.store(0, std::memory_order_relaxed);
 }
 
 }  // namespace
 
-ProcessIdentity this_process() noexcept {
-    const ProcessIdentity known = self.load(std::memory_order_relaxed);
-    if (known != 0) return known;
+namespace detail {
+
+std::atomic<ProcessIdentity> known_process{0};
+
+ProcessIdentity find_this_process() noexcept {
     [[maybe_unused]] static const int registered = pthread_atfork(nullptr, nullptr, forget);
     const ProcessIdentity found = identify(getpid());
-    self.store(found, std::memory_order_relaxed);
+    known_process.store(found, std::memory_order_relaxed);
     return found;
 }
+
+}  // namespace detail
 
 int pid_of(ProcessIdentity process) noexcept {
     return static_cast<int>(process & ((std::uint64_t{1} << kPidBits) - 1));

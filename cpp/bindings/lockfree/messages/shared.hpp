@@ -9,6 +9,7 @@
 
 #include "dwcp/lockfree/shared/byte_ring.hpp"
 #include "dwcp/lockfree/shared/mpmc_queue.hpp"
+#include "dwcp/lockfree/waiting.hpp"
 #include "lockfree/messages/channel.hpp"
 
 namespace dwcp::bindings::lockfree::messages {
@@ -33,6 +34,11 @@ class Shared {
         Outcome outcome = structure_.is_shut_down() ? Outcome::kShutDown : Outcome::kTimedOut;
         if (outcome == Outcome::kShutDown && !putting && attempt()) return true;
         if (outcome != Outcome::kShutDown && patience.block) {
+            // About as long as it takes to let go of the GIL and to get it back.
+            dwcp::lockfree::Spinner spinner(10);
+            while (spinner.spin()) {
+                if (attempt()) return true;
+            }
             const auto check = [] {
                 const nb::gil_scoped_acquire acquire;
                 if (PyErr_CheckSignals() != 0) throw nb::python_error();

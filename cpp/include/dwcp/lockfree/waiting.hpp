@@ -62,16 +62,21 @@ class EventCount {
 // as long. Not at all on one processor, where nobody else runs meanwhile.
 class Spinner {
   public:
+    static constexpr int kSpins = 200;
+
+    explicit Spinner(int spins = kSpins) noexcept : spins_(spins) {}
+
     // False when it is time to sleep.
     bool spin() noexcept {
-        static const int kSpins = os::usable_cpus() > 1 ? 200 : 0;
-        if (count_ >= kSpins) return false;
+        static const bool kOthersRun = os::usable_cpus() > 1;
+        if (!kOthersRun || count_ >= spins_) return false;
         ++count_;
         StdAtomics::pause();
         return true;
     }
 
   private:
+    int spins_;
     int count_ = 0;
 };
 

@@ -13,7 +13,7 @@ class MirroredMemory {
     // of 0 or beyond 2^46.
     explicit MirroredMemory(std::size_t size);
     // `size` bytes of a file from `offset` on, which other processes may have mapped too; both are
-    // multiples of the page, and size is a power of two. Throws std::system_error.
+    // multiples of the page. Throws std::system_error.
     MirroredMemory(int fd, std::size_t offset, std::size_t size);
     MirroredMemory(const MirroredMemory&) = delete;
     MirroredMemory& operator=(const MirroredMemory&) = delete;
@@ -22,7 +22,7 @@ class MirroredMemory {
     // Bytes at `place` and after it; place is below size(), and up to size() bytes follow it in a
     // row.
     [[nodiscard]] std::byte* at(std::size_t place) const noexcept { return data_ + place; }
-    // A power of two.
+    // A power of two, unless it is a part of a file.
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
   private:

@@ -32,6 +32,15 @@ void release(const Sides& sides) noexcept {
     if (sides.own.lock.is_own() && sides.own.lock.release()) sides.own_waiting.notify_ordered();
 }
 
+// Gives a lock back that nobody has taken over.
+struct Untaken {
+    Sides sides;
+    bool is_over = false;
+    ~Untaken() {
+        if (!is_over) release(sides);
+    }
+};
+
 // Makes known that a side has moved on by one message of `size` bytes, and gives its lock back.
 void advance(const Sides& sides, std::size_t size) {
     RingSide& side = sides.own;
@@ -48,8 +57,7 @@ void advance(const Sides& sides, std::size_t size) {
 std::unique_ptr<RingState> open(os::SharedFile file) {
     const SegmentSizes sizes = check_segment(file, kByteRing);
     if (sizes.header_bytes < sizeof(RingHeader) || sizes.slot_bytes != 0 ||
-        !std::has_single_bit(sizes.data_bytes) || sizes.data_bytes % os::page_bytes() != 0 ||
-        sizes.capacity > sizes.data_bytes ||
+        sizes.data_bytes % os::page_bytes() != 0 || sizes.capacity > sizes.data_bytes ||
         padded(sizes.capacity) + kHeaderBytes > sizes.data_bytes) {
         throw_corrupt("its sizes are impossible");
     }
@@ -63,7 +71,8 @@ RingState::RingState(os::SharedFile opened, const SegmentSizes& sizes)
       ring(*static_cast<RingHeader*>(mapping.data())),
       capacity(sizes.capacity),
       limit(padded(sizes.capacity) + kHeaderBytes),
-      data(file.fd(), sizes.header_bytes, sizes.data_bytes) {
+      data(file.fd(), sizes.header_bytes, sizes.data_bytes),
+      mask(std::has_single_bit(sizes.data_bytes) ? sizes.data_bytes - 1 : 0) {
     join(kUnknown);
 }
 
@@ -89,8 +98,8 @@ ByteRing ByteRing::create(const std::optional<std::string>& name, std::uint64_t 
         throw std::invalid_argument("capacity must be from 1 to 2^40 bytes, but is " +
                                     std::to_string(capacity));
     }
-    const std::size_t data_bytes =
-        std::bit_ceil(std::max<std::size_t>(padded(capacity) + kHeaderBytes, os::page_bytes()));
+    const std::size_t page = os::page_bytes();
+    const std::size_t data_bytes = (padded(capacity) + kHeaderBytes + page - 1) / page * page;
     return ByteRing(
         open(create_segment(name, {kByteRing, sizeof(RingHeader), data_bytes, capacity, 0},
                             [](void* header) { new (header) RingHeader{}; })));
@@ -114,18 +123,20 @@ std::optional<ByteRing::Writing> ByteRing::try_reserve(std::size_t size) {
     ring.join(kProducer);
     RingSide& side = ring.ring.producers;
     if (!side.lock.try_take(ring.owner_looked)) return std::nullopt;
-    Writing writing(ring, {});  // gives the lock back
+    Untaken untaken{producing(ring)};
     const std::uint64_t position = side.position.load(std::memory_order_relaxed);
     const std::uint64_t needed = kHeaderBytes + padded(size);
     // Other handles may have gone beyond what this one has seen.
-    const std::uint64_t roughly = position - ring.consumed_seen;
+    const std::uint64_t roughly = position - ring.consumed_seen.load(std::memory_order_relaxed);
     if (roughly > ring.limit || roughly + needed > ring.limit || position % 8 != 0) {
         // pairs with consume()
-        ring.consumed_seen = ring.ring.consumers.position.load(std::memory_order_acquire);
-        if (ring.used(position, ring.consumed_seen) + needed > ring.limit) return std::nullopt;
+        const std::uint64_t consumed = ring.ring.consumers.position.load(std::memory_order_acquire);
+        ring.consumed_seen.store(consumed, std::memory_order_relaxed);
+        if (ring.used(position, consumed) + needed > ring.limit) return std::nullopt;
     }
-    writing.room_ = {ring.at(position) + kHeaderBytes, size};
-    return writing;
+    untaken.is_over = true;
+    return std::optional<Writing>(std::in_place, Key(), ring,
+                                  std::span(ring.at(position) + kHeaderBytes, size));
 }
 
 ByteRing::Writing::~Writing() {
@@ -147,15 +158,22 @@ std::optional<ByteRing::Reading> ByteRing::try_read() {
     RingState& ring = this->ring();
     ring.join(kConsumer);
     RingSide& side = ring.ring.consumers;
+    // Who waits in a loop need not take the lock each time.
+    if (side.position.load(std::memory_order_relaxed) ==
+            ring.produced_seen.load(std::memory_order_relaxed) &&
+        empty()) {
+        return std::nullopt;
+    }
     if (!side.lock.try_take(ring.owner_looked)) return std::nullopt;
-    Reading reading(ring, {});  // gives the lock back
+    Untaken untaken{consuming(ring)};
     const std::uint64_t position = side.position.load(std::memory_order_relaxed);
-    std::uint64_t there = ring.produced_seen - position;
+    std::uint64_t there = ring.produced_seen.load(std::memory_order_relaxed) - position;
     // Another handle may have gone beyond what this one has seen.
     if (there == 0 || there > ring.limit) {
         // pairs with commit()
-        ring.produced_seen = ring.ring.producers.position.load(std::memory_order_acquire);
-        there = ring.used(ring.produced_seen, position);
+        const std::uint64_t produced = ring.ring.producers.position.load(std::memory_order_acquire);
+        ring.produced_seen.store(produced, std::memory_order_relaxed);
+        there = ring.used(produced, position);
         if (there == 0) return std::nullopt;
     }
     std::uint64_t length = 0;
@@ -164,8 +182,10 @@ std::optional<ByteRing::Reading> ByteRing::try_read() {
         throw CorruptSegment(
             "the length of a message is impossible: another process has damaged it");
     }
-    reading.data_ = {ring.at(position) + kHeaderBytes, static_cast<std::size_t>(length)};
-    return reading;
+    untaken.is_over = true;
+    return std::optional<Reading>(
+        std::in_place, Key(), ring,
+        std::span<const std::byte>(ring.at(position) + kHeaderBytes, length));
 }
 
 ByteRing::Reading::~Reading() {

@@ -17,7 +17,7 @@ bool lives(os::ProcessIdentity process) noexcept {
 
 }  // namespace
 
-bool Lock::try_take(std::atomic<std::int64_t>& looked) noexcept {
+bool Lock::try_hard(std::atomic<std::int64_t>& looked) noexcept {
     const os::ProcessIdentity self = os::this_process();
     os::ProcessIdentity owner = 0;
     Spinner spinner;
@@ -47,18 +47,6 @@ bool Lock::try_take(std::atomic<std::int64_t>& looked) noexcept {
     owner = 0;
     return owner_.compare_exchange_strong(owner, self, std::memory_order_acquire,
                                           std::memory_order_relaxed);
-}
-
-bool Lock::release() noexcept {
-    owner_.store(0, std::memory_order_release);           // pairs with try_take()
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with try_take()
-    if (wanted_.load(std::memory_order_relaxed) == 0) return false;
-    wanted_.store(0, std::memory_order_relaxed);
-    return true;
-}
-
-bool Lock::is_own() const noexcept {
-    return owner_.load(std::memory_order_relaxed) == os::this_process();
 }
 
 std::size_t Members::enter(const Recover& recover) noexcept {
@@ -131,11 +119,6 @@ bool Members::any_alive() const noexcept {
 
 std::uint32_t Members::lost(Role role) const noexcept {
     return (role == kProducer ? producers_lost_ : consumers_lost_).load(std::memory_order_acquire);
-}
-
-bool Members::is_own(std::size_t place) const noexcept {
-    return place < kMax &&
-           members_[place].process.load(std::memory_order_relaxed) == os::this_process();
 }
 
 }  // namespace dwcp::lockfree::shared

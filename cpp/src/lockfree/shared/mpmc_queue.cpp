@@ -219,7 +219,8 @@ std::optional<MpmcQueue::Writing> MpmcQueue::try_reserve(std::size_t size) {
             // Whoever sees that the slot is taken does so too: it does not matter who dies here.
             const std::uint64_t claimed = position;
             tail.compare_exchange_strong(position, claimed + 1, std::memory_order_acq_rel);
-            return Writing(queue, claimed, {at.slot.data(), size});
+            return std::optional<Writing>(std::in_place, Key(), queue, claimed,
+                                          std::span(at.slot.data(), size));
         }
         tail.compare_exchange_strong(position, position + 1, std::memory_order_acq_rel);
     }
@@ -255,14 +256,14 @@ std::optional<MpmcQueue::Reading> MpmcQueue::try_read() {
         return std::nullopt;
     }
     Slot& slot = queue.place_of(*position).slot;
-    Reading reading(queue, *position, {});  // gives the message back
     const std::uint64_t length = slot.length;
     if (length > queue.slot_bytes) {
+        const Reading back(Key(), queue, *position, {});  // gives the message back
         throw CorruptSegment(
             "the length of a message is impossible: another process has damaged it");
     }
-    reading.data_ = {slot.data(), static_cast<std::size_t>(length)};
-    return reading;
+    return std::optional<Reading>(std::in_place, Key(), queue, *position,
+                                  std::span<const std::byte>(slot.data(), length));
 }
 
 MpmcQueue::Reading::~Reading() {

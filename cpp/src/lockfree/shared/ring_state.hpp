@@ -13,11 +13,12 @@ namespace dwcp::lockfree::shared {
 
 inline constexpr std::size_t kHeaderBytes = 8;  // of a message: its length
 
-// One side of a ring: how far it is, and who may move it on.
+// One side of a ring: how far it is, and who may move it on. The other side looks at the first of
+// these over and over again, and not at the rest.
 struct alignas(kSeparationBytes) RingSide {
     std::atomic<std::uint64_t> position;  // bytes
+    alignas(kSeparationBytes) Lock lock;
     std::atomic<std::uint64_t> messages;
-    Lock lock;
 };
 
 struct RingHeader {
@@ -37,9 +38,10 @@ struct RingState final : SegmentState {
     const std::uint64_t capacity;
     const std::uint64_t limit;  // that the bytes in use never exceed
     os::MirroredMemory data;
-    // How far the other side is at least; each belongs to whoever has the lock of the side.
-    std::uint64_t consumed_seen = 0;
-    std::uint64_t produced_seen = 0;
+    const std::uint64_t mask;  // of a size that is a power of two, else 0
+    // How far the other side is at least; written by whoever has the lock of the side.
+    std::atomic<std::uint64_t> consumed_seen{0};
+    std::atomic<std::uint64_t> produced_seen{0};
     std::atomic<std::int64_t> owner_looked{0};  // see Lock
 
     RingState(os::SharedFile opened, const SegmentSizes& sizes);
@@ -47,7 +49,7 @@ struct RingState final : SegmentState {
     // Bytes in use as the other side's position says. Throws CorruptSegment when that cannot be.
     std::uint64_t used(std::uint64_t produced, std::uint64_t consumed) const;
     std::byte* at(std::uint64_t position) const noexcept {
-        return data.at(position & (data.size() - 1));
+        return data.at(mask != 0 ? position & mask : position % data.size());
     }
 };
 

@@ -24,6 +24,12 @@ namespace dwcp::lockfree::shared {
 struct RingState;
 
 class ByteRing : public Segment {
+    // Only a ring makes messages.
+    class Key {
+        friend class ByteRing;
+        Key() = default;
+    };
+
   public:
     // Makes a ring that holds one message of `capacity` bytes, or several whose bytes, rounded up
     // to 8 and with 8 for each, are no more than the first one would take. Without a name it is
@@ -43,6 +49,7 @@ class ByteRing : public Segment {
     // out.
     class Writing {
       public:
+        Writing(Key, RingState& ring, std::span<std::byte> room) : ring_(&ring), room_(room) {}
         Writing(Writing&& other) noexcept
             : ring_(std::exchange(other.ring_, nullptr)), room_(other.room_) {}
         Writing& operator=(Writing&&) = delete;
@@ -53,14 +60,14 @@ class ByteRing : public Segment {
         void commit(std::size_t size);
 
       private:
-        friend class ByteRing;
-        Writing(RingState& ring, std::span<std::byte> room) : ring_(&ring), room_(room) {}
         RingState* ring_;
         std::span<std::byte> room_;
     };
     // The oldest message; it stays unless it is consumed. Keeps the other consumers out.
     class Reading {
       public:
+        Reading(Key, RingState& ring, std::span<const std::byte> data)
+            : ring_(&ring), data_(data) {}
         Reading(Reading&& other) noexcept
             : ring_(std::exchange(other.ring_, nullptr)), data_(other.data_) {}
         Reading& operator=(Reading&&) = delete;
@@ -69,8 +76,6 @@ class ByteRing : public Segment {
         void consume();
 
       private:
-        friend class ByteRing;
-        Reading(RingState& ring, std::span<const std::byte> data) : ring_(&ring), data_(data) {}
         RingState* ring_;
         std::span<const std::byte> data_;
     };

@@ -50,17 +50,32 @@ class Lock {
     // Spins for a moment. False when another thread or process has it, which lives, or was alive
     // less than a millisecond before: `looked` is when this handle looked last, in ns of the steady
     // clock.
-    [[nodiscard]] bool try_take(std::atomic<std::int64_t>& looked) noexcept;
+    [[nodiscard]] bool try_take(std::atomic<std::int64_t>& looked) noexcept {
+        os::ProcessIdentity owner = 0;
+        return owner_.compare_exchange_strong(owner, os::this_process(), std::memory_order_acquire,
+                                              std::memory_order_relaxed) ||
+               try_hard(looked);
+    }
     // Whether somebody failed to take it meanwhile, and must be told. Ends with a fence of seq_cst
     // order.
-    [[nodiscard]] bool release() noexcept;
+    [[nodiscard]] bool release() noexcept {
+        owner_.store(0, std::memory_order_release);           // pairs with try_take()
+        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with try_hard()
+        if (wanted_.load(std::memory_order_relaxed) == 0) return false;
+        wanted_.store(0, std::memory_order_relaxed);
+        return true;
+    }
     [[nodiscard]] bool is_taken() const noexcept {
         return owner_.load(std::memory_order_relaxed) != 0;
     }
     // Whether the calling process has it: not the child of a fork that was made meanwhile.
-    [[nodiscard]] bool is_own() const noexcept;
+    [[nodiscard]] bool is_own() const noexcept {
+        return owner_.load(std::memory_order_relaxed) == os::this_process();
+    }
 
   private:
+    [[nodiscard]] bool try_hard(std::atomic<std::int64_t>& looked) noexcept;
+
     std::atomic<os::ProcessIdentity> owner_;
     std::atomic<std::uint32_t> wanted_;
 };
@@ -85,7 +100,10 @@ class Members {
     [[nodiscard]] std::uint32_t lost(Role role) const noexcept;
 
     // Whether the place is still that of the calling process: not after a fork.
-    [[nodiscard]] bool is_own(std::size_t place) const noexcept;
+    [[nodiscard]] bool is_own(std::size_t place) const noexcept {
+        return place < kMax &&
+               members_[place].process.load(std::memory_order_relaxed) == os::this_process();
+    }
 
   private:
     struct Member {

@@ -28,6 +28,12 @@ namespace dwcp::lockfree::shared {
 struct QueueState;
 
 class MpmcQueue : public Segment {
+    // Only a queue makes messages.
+    class Key {
+        friend class MpmcQueue;
+        Key() = default;
+    };
+
   public:
     // Makes a queue for `capacity` messages, from 1 to 2^32, of up to `slot_bytes`, from 1 to 2^40.
     // Without a name it is passed on by fd(). Throws std::invalid_argument for what is out of
@@ -46,6 +52,8 @@ class MpmcQueue : public Segment {
     // A message that is being written; dropped unless it is committed.
     class Writing {
       public:
+        Writing(Key, QueueState& queue, std::uint64_t position, std::span<std::byte> room)
+            : queue_(&queue), position_(position), room_(room) {}
         Writing(Writing&& other) noexcept
             : queue_(std::exchange(other.queue_, nullptr)),
               position_(other.position_),
@@ -58,9 +66,6 @@ class MpmcQueue : public Segment {
         void commit(std::size_t size);
 
       private:
-        friend class MpmcQueue;
-        Writing(QueueState& queue, std::uint64_t position, std::span<std::byte> room)
-            : queue_(&queue), position_(position), room_(room) {}
         QueueState* queue_;
         std::uint64_t position_;
         std::span<std::byte> room_;
@@ -68,6 +73,8 @@ class MpmcQueue : public Segment {
     // The oldest message that nobody else is at; it comes back unless it is consumed.
     class Reading {
       public:
+        Reading(Key, QueueState& queue, std::uint64_t position, std::span<const std::byte> data)
+            : queue_(&queue), position_(position), data_(data) {}
         Reading(Reading&& other) noexcept
             : queue_(std::exchange(other.queue_, nullptr)),
               position_(other.position_),
@@ -78,9 +85,6 @@ class MpmcQueue : public Segment {
         void consume();
 
       private:
-        friend class MpmcQueue;
-        Reading(QueueState& queue, std::uint64_t position, std::span<const std::byte> data)
-            : queue_(&queue), position_(position), data_(data) {}
         QueueState* queue_;
         std::uint64_t position_;
         std::span<const std::byte> data_;
