@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import pickle
 import queue
 import signal
@@ -294,6 +295,7 @@ class InterruptError(Exception):
     pass
 
 
+@pytest.mark.thread_unsafe
 def test_a_signal_handler_ends_a_wait(make: Callable[[int], Any]) -> None:
     ring = make(100)
 
@@ -338,9 +340,8 @@ def test_event_loops_wait_on_both_sides(make: Callable[[int], Any]) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.thread_unsafe
 def test_the_ring_of_threads_is_not_for_other_processes() -> None:
-    import os
-
     ring = ByteRing(100)
     ring.put(b"the parent's")
     with pytest.raises(TypeError):

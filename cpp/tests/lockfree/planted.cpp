@@ -1,5 +1,5 @@
-// The structures with all their orders taken away: what ThreadSanitizer must find. Not a test by
-// itself; ci/sanitize runs it and expects a data race for each name.
+// The structures with all their orders taken away, and one with a mistake: what ThreadSanitizer
+// must find. Not a test by itself; ci/sanitize runs it and expects a data race for each name.
 //
 //   lockfree_planted NAME
 #include <atomic>
@@ -16,6 +16,7 @@
 #include "dwcp/lockfree/spsc_ring.hpp"
 #include "dwcp/lockfree/spsc_slot_ring.hpp"
 #include "dwcp/lockfree/stack.hpp"
+#include "lockfree/broken.hpp"
 
 namespace {
 
@@ -102,6 +103,10 @@ int run(std::string_view name) {
     }
     if (name == "spsc_slot_ring") {
         SpscSlotRing<Item, RelaxedAtomics> queue(8);
+        return pass(queue);
+    }
+    if (name == "index_first") {
+        testing::IndexFirstRing<Item> queue(8);
         return pass(queue);
     }
     if (name == "mpmc_queue") {

@@ -13,6 +13,7 @@
 #include "dwcp/lockfree/spsc_ring.hpp"
 #include "dwcp/lockfree/spsc_slot_ring.hpp"
 #include "dwcp/lockfree/stack.hpp"
+#include "lockfree/broken.hpp"
 #include "model/model.hpp"
 
 using namespace dwcp;
@@ -170,6 +171,7 @@ TEST_CASE("rings for one producer and one consumer") {
     }
     has_a_race(one_to_one<SpscRing<Item, Relaxed>>({}, std::size_t{1}));
     has_a_race(one_to_one<SpscSlotRing<Item, Relaxed>>({}, std::size_t{1}));
+    has_a_race(one_to_one<testing::IndexFirstRing<Item, model::Atomics>>({}, std::size_t{1}));
 }
 
 TEST_CASE("the bounded queue") {
