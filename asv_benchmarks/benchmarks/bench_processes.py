@@ -10,6 +10,7 @@ import gc
 import multiprocessing
 import os
 import struct
+import time
 import traceback
 import uuid
 from collections.abc import Callable, Sequence
@@ -308,7 +309,8 @@ class Flow:
 class Echo:
     """There and back: a child that sends what it receives."""
 
-    def __init__(self, there: Link, back: Link) -> None:
+    def __init__(self, there: Link, back: Link, work_seconds: float) -> None:
+        self.work_seconds = work_seconds
         self.links = (there, back)
         self.receive = back.receiver()
         self.child = Child(self.start, self.links)
@@ -320,7 +322,11 @@ class Echo:
 
         def work(count: int) -> None:
             for _ in range(count):
-                send(receive())
+                message = receive()
+                end = time.perf_counter() + self.work_seconds
+                while time.perf_counter() < end:
+                    pass
+                send(message)
 
         return work
 
@@ -376,17 +382,21 @@ class Burst(Contest):
 
 
 class ProcessRoundTrip(Contest):
-    """64 bytes to a child process and back, a hundred times."""
+    """64 bytes to a child process and back, a hundred times.
+
+    The child works for some time before it answers: those who wait without a loop sleep meanwhile.
+    """
 
     contestants = tuple(name for name in LINKS if name != "dwcp_in_place")
-    params: ClassVar = ([64],)
-    param_names = ("size",)
+    params: ClassVar = ([64], [0, 200])
+    param_names = ("size", "work_us")
 
-    def setup(self, size: int) -> None:
+    def setup(self, size: int, work_us: int) -> None:
         self.count = 100
         self.running = {
-            name: Echo(LINKS[name](size), LINKS[name](size)) for name in self.contestants
+            name: Echo(LINKS[name](size), LINKS[name](size), work_us / 1e6)
+            for name in self.contestants
         }
 
-    def volume(self, size: int) -> int:
+    def volume(self, size: int, work_us: int) -> int:
         return 2 * 100 * size

@@ -16,6 +16,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -62,6 +63,14 @@ class SpscRing {
     std::size_t put_many(Iterator first, std::size_t count) {
         const std::uint64_t tail = put_.load(std::memory_order_relaxed);
         const std::size_t fitting = std::min(count, room(tail, count));
+        if constexpr (detail::kIsMemory<Iterator, T>) {
+            const T* const items = std::to_address(first);
+            const std::size_t before_end = std::min(fitting, slots_.size() - (tail & mask_));
+            copy(slots_[tail & mask_].address(), items, before_end);
+            copy(slots_[0].address(), items + before_end, fitting - before_end);
+            put_.store(tail + fitting, std::memory_order_release);  // pairs with items()
+            return fitting;
+        }
         Publication publication{put_, tail};
         for (; publication.position != tail + fitting; ++publication.position, ++first) {
             slots_[publication.position & mask_].construct(allocator_, *first);
@@ -85,6 +94,14 @@ class SpscRing {
     std::size_t get_many(Iterator out, std::size_t max) {
         const std::uint64_t head = taken_.load(std::memory_order_relaxed);
         const std::size_t there = std::min(max, items(head, max));
+        if constexpr (detail::kIsMemory<Iterator, T>) {
+            T* const items = std::to_address(out);
+            const std::size_t before_end = std::min(there, slots_.size() - (head & mask_));
+            copy(items, slots_[head & mask_].address(), before_end);
+            copy(items + before_end, slots_[0].address(), there - before_end);
+            taken_.store(head + there, std::memory_order_release);  // pairs with room()
+            return there;
+        }
         Publication publication{taken_, head};
         for (; publication.position != head + there; ++publication.position, ++out) {
             auto& slot = slots_[publication.position & mask_];
@@ -140,6 +157,10 @@ class SpscRing {
         ~Publication() { count.store(position, std::memory_order_release); }
     };
 
+    static void copy(void* to, const void* from, std::size_t count) noexcept {
+        if (count > 0) std::memcpy(to, from, count * sizeof(T));
+    }
+
     // Producer. How many items fit; the real count of the other side is read when fewer than
     // wanted.
     std::size_t room(std::uint64_t tail, std::size_t wanted) noexcept {
@@ -159,7 +180,10 @@ class SpscRing {
     const std::size_t capacity_;
     const std::size_t mask_;
     [[no_unique_address]] Allocator allocator_;
-    detail::Array<detail::Cell<T, Atomics>, Allocator> slots_;
+    // Each item is one thread's at a time: a word needs no atomic either.
+    using Cell = detail::Cell<T, Atomics, false>;
+    static_assert(sizeof(Cell) == sizeof(T));
+    detail::Array<Cell, Allocator> slots_;
     // The producer's.
     alignas(kSeparationBytes) Count put_{0};
     std::uint64_t taken_seen_ = 0;

@@ -1,6 +1,7 @@
 // Room for one item that is constructed and destroyed by hand.
 #pragma once
 
+#include <iterator>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -14,6 +15,17 @@ template <typename T>
 inline constexpr bool kIsWord =
     std::is_trivially_copyable_v<T> && std::is_trivially_default_constructible_v<T> &&
     (sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8);
+
+// Whether items behind such an iterator can be copied as bytes.
+template <typename Iterator, typename T>
+inline constexpr bool kIsMemory = [] {
+    if constexpr (std::contiguous_iterator<Iterator>) {
+        return std::is_trivially_copyable_v<T> &&
+               std::is_same_v<std::remove_cv_t<std::iter_value_t<Iterator>>, T>;
+    } else {
+        return false;
+    }
+}();
 
 template <typename T, typename Atomics, bool kWord = kIsWord<T>>
 class Cell {
@@ -36,6 +48,8 @@ class Cell {
     T&& take() noexcept { return std::move(item_); }
     // Only while no other thread uses the structure.
     const T& look() const noexcept { return item_; }
+    // Of the item, and of those in the cells that follow in an array.
+    void* address() noexcept { return std::addressof(item_); }
 
   private:
     union {
