@@ -1,7 +1,10 @@
-#include "dwcp/error.hpp"
+#include "errors.hpp"
+
+#include <nanobind/nanobind.h>
 
 #include <system_error>
 
+#include "dwcp/error.hpp"
 #include "dwcp/lockfree/shared/segment.hpp"
 
 #include "topics.hpp"
@@ -10,33 +13,31 @@ namespace nb = nanobind;
 
 namespace dwcp::bindings {
 
-namespace {
-
 // The classes live in dwcp.errors, where their bases can be Python's own.
-void raise(const char* name, const char* what) {
+void set_dwcp_error(const char* name, const char* text) noexcept {
     try {
         const nb::object type = nb::module_::import_("dwcp.errors").attr(name);
-        PyErr_SetString(type.ptr(), what);
+        PyErr_SetString(type.ptr(), text);
     } catch (nb::python_error& error) {
         error.restore();
     }
 }
 
-void translate(const std::exception_ptr& pointer, void*) {
+void translate_error(const std::exception_ptr& pointer, void*) {
     try {
         std::rethrow_exception(pointer);
     } catch (const CorruptDelta& error) {
-        raise("CorruptDelta", error.what());
+        set_dwcp_error("CorruptDelta", error.what());
     } catch (const WrongBase& error) {
-        raise("WrongBase", error.what());
+        set_dwcp_error("WrongBase", error.what());
     } catch (const Unsupported& error) {
-        raise("Unsupported", error.what());
+        set_dwcp_error("Unsupported", error.what());
     } catch (const SourceChanged& error) {
-        raise("SourceChanged", error.what());
+        set_dwcp_error("SourceChanged", error.what());
     } catch (const lockfree::shared::CorruptSegment& error) {
-        raise("CorruptFrame", error.what());
+        set_dwcp_error("CorruptFrame", error.what());
     } catch (const Error& error) {
-        raise("Error", error.what());
+        set_dwcp_error("Error", error.what());
     } catch (const std::system_error& error) {
         // Two arguments make OSError choose its subclass by errno.
         const nb::object arguments = nb::make_tuple(error.code().value(), error.what());
@@ -44,10 +45,8 @@ void translate(const std::exception_ptr& pointer, void*) {
     }
 }
 
-}  // namespace
-
 void init_errors(nb::module_&) {
-    nb::register_exception_translator(translate);
+    nb::register_exception_translator(translate_error);
 }
 
 }  // namespace dwcp::bindings

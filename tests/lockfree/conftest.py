@@ -1,6 +1,7 @@
 """Structures by name."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -27,3 +28,26 @@ def make(request: pytest.FixtureRequest) -> Callable[[int], Any]:
 def make_bounded(request: pytest.FixtureRequest) -> Callable[[int], Any]:
     """The same for those that can be full."""
     return MAKERS[request.param]
+
+
+class InterruptError(Exception):
+    """What a signal handler raises."""
+
+
+@pytest.fixture
+def interruption() -> Iterator[Callable[[], type[Exception]]]:
+    """A function that returns what a signal handler raises in the main thread a moment later."""
+
+    def interrupt(*_: object) -> None:
+        raise InterruptError
+
+    def start() -> type[Exception]:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        return InterruptError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        yield start
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -5,7 +5,6 @@ import gc
 import os
 import pickle
 import queue
-import signal
 import threading
 import weakref
 from collections.abc import Callable
@@ -291,24 +290,13 @@ def test_threads_pass_on_messages_and_all_wait(make: Callable[[int], Any], size:
     assert sorted(got) == sorted(b"%d %d" % (n, i) for n in range(producers) for i in range(each))
 
 
-class InterruptError(Exception):
-    pass
-
-
 @pytest.mark.thread_unsafe
-def test_a_signal_handler_ends_a_wait(make: Callable[[int], Any]) -> None:
+def test_a_signal_handler_ends_a_wait(
+    make: Callable[[int], Any], interruption: Callable[[], type[Exception]]
+) -> None:
     ring = make(100)
-
-    def interrupt(*_: object) -> None:
-        raise InterruptError
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-        with pytest.raises(InterruptError):
-            ring.get()
-    finally:
-        signal.signal(signal.SIGALRM, before)
+    with pytest.raises(interruption()):
+        ring.get()
 
 
 def test_event_loops_wait_on_both_sides(make: Callable[[int], Any]) -> None:

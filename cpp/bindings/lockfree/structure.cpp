@@ -3,10 +3,8 @@
 #include <cmath>
 #include <new>
 #include <stdexcept>
-#include <system_error>
 
-#include "dwcp/error.hpp"
-#include "dwcp/lockfree/shared/segment.hpp"
+#include "errors.hpp"
 
 namespace dwcp::bindings::lockfree {
 
@@ -59,34 +57,21 @@ bool to_count(PyObject* object, const char* name, std::size_t min, std::size_t& 
     return true;
 }
 
-void set_dwcp_error(const char* name, const char* text) noexcept {
-    PyObject* const module = PyImport_ImportModule("dwcp.errors");
-    if (module == nullptr) return;
-    PyObject* const type = PyObject_GetAttrString(module, name);
-    Py_DECREF(module);
-    if (type == nullptr) return;
-    PyErr_SetString(type, text);
-    Py_DECREF(type);
+void set_refusal(bool putting, bool is_shut_down) noexcept {
+    PyErr_SetNone(is_shut_down ? exceptions.shut_down
+                  : putting    ? exceptions.full
+                               : exceptions.empty);
 }
 
 PyObject* set_error() noexcept {
     try {
-        throw;
+        translate_error(std::current_exception(), nullptr);
     } catch (nanobind::python_error& error) {
         error.restore();
     } catch (const std::bad_alloc&) {
         PyErr_NoMemory();
     } catch (const std::invalid_argument& error) {
         PyErr_SetString(PyExc_ValueError, error.what());
-    } catch (const dwcp::lockfree::shared::CorruptSegment& error) {
-        set_dwcp_error("CorruptFrame", error.what());
-    } catch (const Error& error) {
-        set_dwcp_error("Error", error.what());
-    } catch (const std::system_error& error) {
-        // Two arguments make OSError choose its subclass by errno.
-        PyObject* const arguments = Py_BuildValue("(is)", error.code().value(), error.what());
-        if (arguments != nullptr) PyErr_SetObject(PyExc_OSError, arguments);
-        Py_XDECREF(arguments);
     } catch (const std::exception& error) {
         PyErr_SetString(PyExc_RuntimeError, error.what());
     }

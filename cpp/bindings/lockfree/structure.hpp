@@ -33,11 +33,29 @@ struct Patience {
 [[nodiscard]] bool to_count(PyObject* object, const char* name, std::size_t min,
                             std::size_t& count);
 
-// Sets dwcp.<name>, or what hinders that.
-void set_dwcp_error(const char* name, const char* text) noexcept;
+// Sets Full or Empty, or ShutDown.
+void set_refusal(bool putting, bool is_shut_down) noexcept;
 
 // nullptr, with the Python exception for the C++ one that is being handled.
 PyObject* set_error() noexcept;
+
+// Waits until `attempt` returns true; `putting` says which side it is on, and `waiters` are those
+// of that side. False with Full, Empty, ShutDown or what a signal handler raised.
+template <typename IsShutDown, typename Attempt>
+bool wait_until(bool putting, Waiters& waiters, const Patience& patience, IsShutDown&& is_shut_down,
+                Attempt&& attempt) {
+    for (bool in_time = true;;) {
+        Waiters::Registration registration(waiters);
+        // What was put before the shutdown can be got after it, but nothing be put.
+        const bool down = is_shut_down();
+        if (!(putting && down) && attempt()) return true;
+        if (down || !patience.block || !in_time) {
+            set_refusal(putting, down);
+            return false;
+        }
+        if (!registration.wait(patience.deadline, in_time)) return false;
+    }
+}
 
 template <typename Adapter>
 struct Structure {
@@ -65,23 +83,10 @@ struct Structure {
         return item;
     }
 
-    // Waits until `attempt` returns true; `putting` says which side it is on. False with Full,
-    // Empty, ShutDown or what a signal handler raised.
     template <typename Attempt>
     bool wait_until(bool putting, const Patience& patience, Attempt&& attempt) {
-        for (bool in_time = true;;) {
-            Waiters::Registration registration(putting ? room : items);
-            // What was put before the shutdown can be got after it, but nothing be put.
-            const bool down = is_shut_down();
-            if (!(putting && down) && attempt()) return true;
-            if (down || !patience.block || !in_time) {
-                PyErr_SetNone(down      ? exceptions.shut_down
-                              : putting ? exceptions.full
-                                        : exceptions.empty);
-                return false;
-            }
-            if (!registration.wait(patience.deadline, in_time)) return false;
-        }
+        return lockfree::wait_until(
+            putting, putting ? room : items, patience, [this] { return is_shut_down(); }, attempt);
     }
 };
 

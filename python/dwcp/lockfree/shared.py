@@ -15,7 +15,7 @@ import os
 import weakref
 from collections.abc import Callable
 from multiprocessing import util
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from dwcp._core import lockfree_shared as _core
 from dwcp.lockfree._messages import NOTHING, MessageCalls
@@ -50,6 +50,19 @@ class _Shared(MessageCalls):
         util.register_after_fork(self, _close_at_exit)
         return self
 
+    @classmethod
+    def attach(cls: type[_SharedT], name: str) -> _SharedT:
+        """Join one that has a name.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is none.
+        CorruptFrame
+            When the file is nothing of this kind that this version can join.
+        """
+        return _made(cls, name)._named(name)
+
     @property
     def name(self) -> str | None:
         """What `attach` takes; None where there is no name."""
@@ -58,10 +71,6 @@ class _Shared(MessageCalls):
     def unlink(self) -> bool:
         """Remove the name, once; False when it is gone or there was none. Handles stay."""
         return self._name is not None and _core.unlink(self._name)
-
-    def fileno(self) -> int:
-        """Descriptor of the memory; it stays the object's."""
-        raise NotImplementedError
 
     async def _until(self, attempt: Callable[[], Any], room: int | None) -> Any:
         while True:
@@ -75,9 +84,9 @@ class _Shared(MessageCalls):
     def _state(self) -> str:
         return f"{self._name or 'without a name'}, {super()._state()}"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self: Any) -> tuple[Any, ...]:
         if self._name is not None:
-            return _attach, (type(self), self._name)
+            return type(self).attach, (self._name,)
         from multiprocessing.reduction import DupFd
 
         return _adopt, (type(self), DupFd(self.fileno()))
@@ -121,19 +130,6 @@ class ByteRing(_core.ByteRing, _Shared):
         """
         return cls(name, capacity)._named(name)
 
-    @classmethod
-    def attach(cls, name: str) -> "ByteRing":
-        """Join a ring that has a name.
-
-        Raises
-        ------
-        FileNotFoundError
-            When there is none.
-        CorruptFrame
-            When the file is no ring that this version can join.
-        """
-        return cls(name)._named(name)
-
 
 class MpmcQueue(_core.MpmcQueue, _Shared):
     """A queue of messages in shared memory, each in a slot of its own.
@@ -175,19 +171,6 @@ class MpmcQueue(_core.MpmcQueue, _Shared):
         """
         return cls(name, capacity, slot_bytes)._named(name)
 
-    @classmethod
-    def attach(cls, name: str) -> "MpmcQueue":
-        """Join a queue that has a name.
-
-        Raises
-        ------
-        FileNotFoundError
-            When there is none.
-        CorruptFrame
-            When the file is no queue that this version can join.
-        """
-        return cls(name)._named(name)
-
 
 def _close_at_exit(ring: _Shared) -> None:
     util.Finalize(ring, _close, (weakref.ref(ring),), exitpriority=0)
@@ -199,20 +182,15 @@ def _close(reference: "weakref.ref[_Shared]") -> None:
         ring.close()
 
 
-class _Kind(Protocol):
-    """A class that makes a structure of its name, or of a descriptor."""
-
-    def __call__(self, name: str | None, *, fd: int | None = None) -> _Shared: ...
-
-
-def _attach(kind: _Kind, name: str) -> _Shared:
-    return kind(name)._named(name)
+def _made(kind: type[_SharedT], name: str | None, **arguments: Any) -> _SharedT:
+    """What the constructors of the kinds have in common, which their base class has not."""
+    return cast("Callable[..., _SharedT]", kind)(name, **arguments)
 
 
-def _adopt(kind: _Kind, duplicate: Any) -> _Shared:
+def _adopt(kind: type[_SharedT], duplicate: Any) -> _SharedT:
     fd = duplicate.detach()
     try:
-        return kind(None, fd=fd)._named(None)
+        return _made(kind, None, fd=fd)._named(None)
     finally:
         os.close(fd)
 

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstddef>
 
+#include "errors.hpp"
 #include "lockfree/structure.hpp"
 
 namespace dwcp::bindings::lockfree::messages {

@@ -10,6 +10,7 @@
 #include "dwcp/lockfree/shared/byte_ring.hpp"
 #include "dwcp/lockfree/shared/mpmc_queue.hpp"
 #include "dwcp/lockfree/waiting.hpp"
+#include "errors.hpp"
 #include "lockfree/messages/channel.hpp"
 
 namespace dwcp::bindings::lockfree::messages {
@@ -53,9 +54,7 @@ class Shared {
                                            ? "the last consumer has died and there is no room"
                                            : "the last producer has died and there is no message");
         } else {
-            PyErr_SetNone(outcome == Outcome::kShutDown ? exceptions.shut_down
-                          : putting                     ? exceptions.full
-                                                        : exceptions.empty);
+            set_refusal(putting, outcome == Outcome::kShutDown);
         }
         return false;
     }

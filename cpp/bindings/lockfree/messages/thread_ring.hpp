@@ -121,19 +121,8 @@ class ThreadRing {
 
     template <typename Attempt>
     bool wait_until(bool putting, const Patience& patience, Attempt&& attempt) {
-        for (bool in_time = true;;) {
-            Waiters::Registration registration((putting ? producer_ : consumer_).waiters);
-            // What was put before the shutdown can be got after it, but nothing be put.
-            const bool down = is_shut_down();
-            if (!(putting && down) && attempt()) return true;
-            if (down || !patience.block || !in_time) {
-                PyErr_SetNone(down      ? exceptions.shut_down
-                              : putting ? exceptions.full
-                                        : exceptions.empty);
-                return false;
-            }
-            if (!registration.wait(patience.deadline, in_time)) return false;
-        }
+        return lockfree::wait_until(
+            putting, waiters(putting), patience, [this] { return is_shut_down(); }, attempt);
     }
 
     void shutdown() noexcept {

@@ -104,17 +104,14 @@ bool QueueState::is_named(std::size_t place) const noexcept {
     return false;
 }
 
-bool QueueState::owns(std::uint64_t position, bool reading) const noexcept {
-    const std::size_t place = member.load(std::memory_order_relaxed);
-    const Place at = place_of(position);
-    return header.members.is_own(place) && at.slot.state.load(std::memory_order_relaxed) ==
-                                               word(at.stage + (reading ? 1 : 0), place + 1);
+bool QueueState::owns(const Claim& claim) const noexcept {
+    return header.members.is_own(owner_of(claim.word) - 1) &&
+           claim.slot.state.load(std::memory_order_relaxed) == claim.word;
 }
 
-void QueueState::give_back(std::uint64_t position, bool reading, std::uint64_t stages) noexcept {
-    const Place at = place_of(position);
+void QueueState::give_back(const Claim& claim, std::uint64_t stages) noexcept {
     // Nobody else changes the word while its owner lives.
-    at.slot.state.store(word(at.stage + (reading ? 1 : 0) + stages, 0), std::memory_order_release);
+    claim.slot.state.store(word((claim.word >> kOwnerBits) + stages, 0), std::memory_order_release);
 }
 
 std::uint64_t QueueState::first_unseen(std::uint64_t head, std::uint64_t returns) const noexcept {
@@ -124,7 +121,7 @@ std::uint64_t QueueState::first_unseen(std::uint64_t head, std::uint64_t returns
     return further <= capacity ? head + further : head;
 }
 
-std::optional<std::uint64_t> QueueState::find_message(bool claim) noexcept {
+std::optional<QueueState::Claim> QueueState::find_message(bool claiming) noexcept {
     const std::uint64_t self = member.load(std::memory_order_relaxed) + 1;
     const std::uint64_t returns = queue.returned.load(std::memory_order_acquire);
     std::uint64_t head = queue.head.load(std::memory_order_acquire);
@@ -134,16 +131,16 @@ std::optional<std::uint64_t> QueueState::find_message(bool claim) noexcept {
         if (queue.head.compare_exchange_strong(head, head + 1, std::memory_order_acq_rel)) ++head;
     }
     std::uint64_t position = first_unseen(head, returns);
-    std::optional<std::uint64_t> found;
+    std::optional<Claim> found;
     for (const std::uint64_t end = position + capacity; position != end && !found; ++position) {
         const Place at = place_of(position);
         std::uint64_t state = at.slot.state.load(std::memory_order_acquire);
         // What another one claims meanwhile is his.
         while (stages_ahead(state, at.stage + 1) == 0 && owner_of(state) == 0) {
-            if (!claim) return position;
-            if (at.slot.state.compare_exchange_weak(state, word(at.stage + 1, self),
-                                                    std::memory_order_acq_rel)) {
-                found = position;
+            if (!claiming) return Claim{at.slot, state};
+            const std::uint64_t claimed = word(at.stage + 1, self);
+            if (at.slot.state.compare_exchange_weak(state, claimed, std::memory_order_acq_rel)) {
+                found.emplace(at.slot, claimed);
                 break;
             }
         }
@@ -212,14 +209,13 @@ std::optional<MpmcQueue::Writing> MpmcQueue::try_reserve(std::size_t size) {
         const std::int64_t ahead = stages_ahead(state, at.stage);
         if (ahead < 0) break;  // still to be read, or being read
         if (ahead == 0 && owner_of(state) == 0) {
-            if (!at.slot.state.compare_exchange_strong(state, word(at.stage, self),
-                                                       std::memory_order_acq_rel)) {
+            const std::uint64_t claimed = word(at.stage, self);
+            if (!at.slot.state.compare_exchange_strong(state, claimed, std::memory_order_acq_rel)) {
                 continue;
             }
             // Whoever sees that the slot is taken does so too: it does not matter who dies here.
-            const std::uint64_t claimed = position;
-            tail.compare_exchange_strong(position, claimed + 1, std::memory_order_acq_rel);
-            return std::optional<Writing>(std::in_place, Key(), queue, claimed,
+            tail.compare_exchange_strong(position, position + 1, std::memory_order_acq_rel);
+            return std::optional<Writing>(std::in_place, Key(), queue, at.slot, claimed,
                                           std::span(at.slot.data(), size));
         }
         tail.compare_exchange_strong(position, position + 1, std::memory_order_acq_rel);
@@ -229,9 +225,9 @@ std::optional<MpmcQueue::Writing> MpmcQueue::try_reserve(std::size_t size) {
 }
 
 MpmcQueue::Writing::~Writing() {
-    if (queue_ == nullptr || !queue_->owns(position_, false)) return;
+    if (queue_ == nullptr || !queue_->owns({*slot_, claim_})) return;
     queue_->queue.passed_over.fetch_add(1, std::memory_order_relaxed);
-    queue_->give_back(position_, false, 2);
+    queue_->give_back({*slot_, claim_}, 2);
     queue_->notify_all();
 }
 
@@ -240,9 +236,9 @@ void MpmcQueue::Writing::commit(std::size_t size) {
         throw std::invalid_argument("commit: size must be at most " + std::to_string(room_.size()) +
                                     " bytes, but is " + std::to_string(size));
     }
-    if (!queue_->owns(position_, false)) throw_not_own();
-    queue_->place_of(position_).slot.length = size;
-    queue_->give_back(position_, false, 1);
+    if (!queue_->owns({*slot_, claim_})) throw_not_own();
+    slot_->length = size;
+    queue_->give_back({*slot_, claim_}, 1);
     queue_->header.consumers_waiting.notify();
     queue_ = nullptr;
 }
@@ -250,36 +246,34 @@ void MpmcQueue::Writing::commit(std::size_t size) {
 std::optional<MpmcQueue::Reading> MpmcQueue::try_read() {
     QueueState& queue = this->queue();
     queue.join(kConsumer);
-    const std::optional<std::uint64_t> position = queue.find_message(true);
-    if (!position) {
+    const std::optional<QueueState::Claim> claim = queue.find_message(true);
+    if (!claim) {
         queue.look_for_dead(kProducer);
         return std::nullopt;
     }
-    Slot& slot = queue.place_of(*position).slot;
+    Slot& slot = claim->slot;
     const std::uint64_t length = slot.length;
     if (length > queue.slot_bytes) {
-        const Reading back(Key(), queue, *position, {});  // gives the message back
+        const Reading back(Key(), queue, slot, claim->word, {});  // gives the message back
         throw CorruptSegment(
             "the length of a message is impossible: another process has damaged it");
     }
-    return std::optional<Reading>(std::in_place, Key(), queue, *position,
+    return std::optional<Reading>(std::in_place, Key(), queue, slot, claim->word,
                                   std::span<const std::byte>(slot.data(), length));
 }
 
 MpmcQueue::Reading::~Reading() {
-    if (queue_ == nullptr || !queue_->owns(position_, true)) return;
-    queue_->give_back(position_, true, 0);
+    if (queue_ == nullptr || !queue_->owns({*slot_, claim_})) return;
+    queue_->give_back({*slot_, claim_}, 0);
     // After it: who sees the new count also sees the message.
     queue_->queue.returned.fetch_add(1, std::memory_order_release);
     queue_->notify_all();
 }
 
 void MpmcQueue::Reading::consume() {
-    if (!queue_->owns(position_, true)) throw_not_own();
+    if (!queue_->owns({*slot_, claim_})) throw_not_own();
     queue_->queue.consumed.fetch_add(1, std::memory_order_relaxed);
-    queue_->give_back(position_, true, 1);
-    std::uint64_t position = position_;
-    queue_->queue.head.compare_exchange_strong(position, position + 1, std::memory_order_acq_rel);
+    queue_->give_back({*slot_, claim_}, 1);
     queue_->header.producers_waiting.notify();
     queue_ = nullptr;
 }

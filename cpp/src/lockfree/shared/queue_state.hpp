@@ -56,12 +56,17 @@ struct QueueState final : SegmentState {
     void recover(std::size_t place) noexcept override;
     [[nodiscard]] bool is_named(std::size_t place) const noexcept override;
 
-    // Whether this process has claimed the position, to read it or to write it: not after a fork.
-    [[nodiscard]] bool owns(std::uint64_t position, bool reading) const noexcept;
-    // Gives a position that it owns back, `stages` further.
-    void give_back(std::uint64_t position, bool reading, std::uint64_t stages) noexcept;
-    // The first message that nobody is at; claimed when that is asked for.
-    std::optional<std::uint64_t> find_message(bool claim) noexcept;
+    // A slot, and the word that says who is at it.
+    struct Claim {
+        Slot& slot;
+        std::uint64_t word;
+    };
+    // Whether this process still has it: not after a fork.
+    [[nodiscard]] bool owns(const Claim& claim) const noexcept;
+    // Gives back what it owns, `stages` further.
+    static void give_back(const Claim& claim, std::uint64_t stages) noexcept;
+    // The first message that nobody is at; the caller's from then on if `claiming`.
+    std::optional<Claim> find_message(bool claiming) noexcept;
 
   private:
     // Where to begin to look.

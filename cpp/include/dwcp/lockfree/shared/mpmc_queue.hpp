@@ -26,6 +26,7 @@
 namespace dwcp::lockfree::shared {
 
 struct QueueState;
+struct Slot;
 
 class MpmcQueue : public Segment {
     // Only a queue makes messages.
@@ -52,11 +53,12 @@ class MpmcQueue : public Segment {
     // A message that is being written; dropped unless it is committed.
     class Writing {
       public:
-        Writing(Key, QueueState& queue, std::uint64_t position, std::span<std::byte> room)
-            : queue_(&queue), position_(position), room_(room) {}
+        Writing(Key, QueueState& queue, Slot& slot, std::uint64_t claim, std::span<std::byte> room)
+            : queue_(&queue), slot_(&slot), claim_(claim), room_(room) {}
         Writing(Writing&& other) noexcept
             : queue_(std::exchange(other.queue_, nullptr)),
-              position_(other.position_),
+              slot_(other.slot_),
+              claim_(other.claim_),
               room_(other.room_) {}
         Writing& operator=(Writing&&) = delete;
         ~Writing();
@@ -67,17 +69,20 @@ class MpmcQueue : public Segment {
 
       private:
         QueueState* queue_;
-        std::uint64_t position_;
+        Slot* slot_;
+        std::uint64_t claim_;  // the word of the slot meanwhile
         std::span<std::byte> room_;
     };
     // The oldest message that nobody else is at; it comes back unless it is consumed.
     class Reading {
       public:
-        Reading(Key, QueueState& queue, std::uint64_t position, std::span<const std::byte> data)
-            : queue_(&queue), position_(position), data_(data) {}
+        Reading(Key, QueueState& queue, Slot& slot, std::uint64_t claim,
+                std::span<const std::byte> data)
+            : queue_(&queue), slot_(&slot), claim_(claim), data_(data) {}
         Reading(Reading&& other) noexcept
             : queue_(std::exchange(other.queue_, nullptr)),
-              position_(other.position_),
+              slot_(other.slot_),
+              claim_(other.claim_),
               data_(other.data_) {}
         Reading& operator=(Reading&&) = delete;
         ~Reading();
@@ -86,7 +91,8 @@ class MpmcQueue : public Segment {
 
       private:
         QueueState* queue_;
-        std::uint64_t position_;
+        Slot* slot_;
+        std::uint64_t claim_;  // the word of the slot meanwhile
         std::span<const std::byte> data_;
     };
 
