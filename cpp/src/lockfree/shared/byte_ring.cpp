@@ -44,7 +44,7 @@ struct Untaken {
 // Makes known that a side has moved on by one message of `size` bytes, and gives its lock back.
 void advance(const Sides& sides, std::size_t size) {
     RingSide& side = sides.own;
-    if (!side.lock.is_own()) throw Error("the message belongs to the process that began with it");
+    if (!side.lock.is_own()) throw_not_own();
     side.messages.store(side.messages.load(std::memory_order_relaxed) + 1,
                         std::memory_order_relaxed);
     // pairs with the loads by the other side
@@ -144,10 +144,7 @@ ByteRing::Writing::~Writing() {
 }
 
 void ByteRing::Writing::commit(std::size_t size) {
-    if (size > room_.size()) {
-        throw std::invalid_argument("commit: size must be at most " + std::to_string(room_.size()) +
-                                    " bytes, but is " + std::to_string(size));
-    }
+    check_commit(size, room_.size());
     const std::uint64_t length = size;
     std::memcpy(room_.data() - kHeaderBytes, &length, sizeof length);
     advance(producing(*ring_), size);
@@ -179,8 +176,7 @@ std::optional<ByteRing::Reading> ByteRing::try_read() {
     std::uint64_t length = 0;
     std::memcpy(&length, ring.at(position), sizeof length);
     if (length > ring.capacity || kHeaderBytes + padded(length) > there) {
-        throw CorruptSegment(
-            "the length of a message is impossible: another process has damaged it");
+        throw_impossible_length();
     }
     untaken.is_over = true;
     return std::optional<Reading>(
@@ -198,11 +194,7 @@ void ByteRing::Reading::consume() {
 }
 
 bool ByteRing::try_put(std::span<const std::byte> message) {
-    std::optional<Writing> writing = try_reserve(message.size());
-    if (!writing) return false;
-    if (!message.empty()) std::memcpy(writing->room().data(), message.data(), message.size());
-    writing->commit(message.size());
-    return true;
+    return put_copy(*this, message);
 }
 
 std::uint64_t ByteRing::messages() const noexcept {

@@ -41,10 +41,6 @@ std::uint64_t stride_of(std::uint64_t slot_bytes) noexcept {
     return (sizeof(Slot) + slot_bytes + kLine - 1) / kLine * kLine;
 }
 
-[[noreturn]] void throw_not_own() {
-    throw Error("the message belongs to the process that began with it");
-}
-
 std::unique_ptr<QueueState> open(os::SharedFile file) {
     const SegmentSizes sizes = check_segment(file, kMpmcQueue);
     if (sizes.header_bytes < sizeof(QueueHeader) || sizes.capacity > kCapacityMax ||
@@ -232,10 +228,7 @@ MpmcQueue::Writing::~Writing() {
 }
 
 void MpmcQueue::Writing::commit(std::size_t size) {
-    if (size > room_.size()) {
-        throw std::invalid_argument("commit: size must be at most " + std::to_string(room_.size()) +
-                                    " bytes, but is " + std::to_string(size));
-    }
+    check_commit(size, room_.size());
     if (!queue_->owns({*slot_, claim_})) throw_not_own();
     slot_->length = size;
     queue_->give_back({*slot_, claim_}, 1);
@@ -255,8 +248,7 @@ std::optional<MpmcQueue::Reading> MpmcQueue::try_read() {
     const std::uint64_t length = slot.length;
     if (length > queue.slot_bytes) {
         const Reading back(Key(), queue, slot, claim->word, {});  // gives the message back
-        throw CorruptSegment(
-            "the length of a message is impossible: another process has damaged it");
+        throw_impossible_length();
     }
     return std::optional<Reading>(std::in_place, Key(), queue, slot, claim->word,
                                   std::span<const std::byte>(slot.data(), length));
@@ -279,11 +271,7 @@ void MpmcQueue::Reading::consume() {
 }
 
 bool MpmcQueue::try_put(std::span<const std::byte> message) {
-    std::optional<Writing> writing = try_reserve(message.size());
-    if (!writing) return false;
-    if (!message.empty()) std::memcpy(writing->room().data(), message.data(), message.size());
-    writing->commit(message.size());
-    return true;
+    return put_copy(*this, message);
 }
 
 std::uint64_t MpmcQueue::messages() const noexcept {

@@ -92,6 +92,21 @@ void throw_corrupt(const std::string& what) {
     throw CorruptSegment("not a structure that can be joined: " + what);
 }
 
+void check_commit(std::size_t size, std::size_t reserved) {
+    if (size > reserved) {
+        throw std::invalid_argument("commit: size must be at most " + std::to_string(reserved) +
+                                    " bytes, but is " + std::to_string(size));
+    }
+}
+
+void throw_not_own() {
+    throw Error("the message belongs to the process that began with it");
+}
+
+void throw_impossible_length() {
+    throw CorruptSegment("the length of a message is impossible: another process has damaged it");
+}
+
 std::uint64_t pid_namespace() {
     struct stat status{};
     return ::stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;

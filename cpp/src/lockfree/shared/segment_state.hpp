@@ -4,9 +4,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <type_traits>
 
@@ -112,6 +115,22 @@ struct SegmentSizes {
     std::uint64_t slot_bytes;
 };
 SegmentSizes check_segment(const os::SharedFile& file, std::optional<Kind> wanted);
+
+// Throws std::invalid_argument for a commit of more than what was reserved.
+void check_commit(std::size_t size, std::size_t reserved);
+// What was begun before a fork is not the child's to end.
+[[noreturn]] void throw_not_own();
+[[noreturn]] void throw_impossible_length();
+
+// Copies a message into `structure` if there is room.
+template <typename Structure>
+bool put_copy(Structure& structure, std::span<const std::byte> message) {
+    auto writing = structure.try_reserve(message.size());
+    if (!writing) return false;
+    if (!message.empty()) std::memcpy(writing->room().data(), message.data(), message.size());
+    writing->commit(message.size());
+    return true;
+}
 
 [[noreturn]] void throw_corrupt(const std::string& what);
 
