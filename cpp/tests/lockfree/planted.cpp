@@ -47,6 +47,9 @@ struct RelaxedAtomics {
     };
     static void fence(std::memory_order) noexcept {}
     static void pause() noexcept {}
+    static std::uintptr_t thread_token() noexcept {
+        return dwcp::lockfree::StdAtomics::thread_token();
+    }
 };
 
 using Item = std::unique_ptr<std::uint64_t>;

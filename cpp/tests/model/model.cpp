@@ -1,12 +1,11 @@
 #include "model/model.hpp"
 
-#include <sched.h>
+#include <ucontext.h>
 
 #include <algorithm>
 #include <array>
-#include <semaphore>
+#include <optional>
 #include <stdexcept>
-#include <thread>
 #include <vector>
 
 namespace dwcp::model {
@@ -15,6 +14,7 @@ namespace {
 
 constexpr std::size_t kThreadsMax = 4;  // and the one that begins and ends the program
 constexpr std::size_t kMain = kThreadsMax;
+constexpr std::size_t kStackBytes = 256 << 10;
 
 // How many steps of each thread are known to have happened before.
 using Clock = std::array<std::uint32_t, kThreadsMax + 1>;
@@ -41,12 +41,17 @@ struct Plain {
     Clock read{};
 };
 
+// A thread of the program. All are run by one thread of the system, each on its own stack: handing
+// the turn over takes a fraction of a microsecond.
 struct Thread {
     std::function<void()> work;
-    std::thread os_thread;
-    std::binary_semaphore turn{0};
+    std::vector<std::byte> stack;
+    ucontext_t context{};
+    bool mortal = false;
+    bool died = false;
     bool done = false;
     bool paused = false;
+    std::optional<std::size_t> asleep_on;  // a location
     Clock clock{};
     Clock fence_released{};         // what was before the last release fence
     Clock fence_acquired{};         // what an acquire fence would get
@@ -69,11 +74,11 @@ struct Search {
     std::array<Thread, kThreadsMax + 1> threads;
     std::size_t count = 0;
     std::size_t current = kMain;
-    std::binary_semaphore finished{0};
     std::vector<Location> locations;
     std::vector<Plain> plains;
     std::vector<std::size_t> sc_seen;
     unsigned preemptions = 0;
+    unsigned deaths = 0;
     std::size_t steps = 0;
     bool free = false;  // nothing is chosen any more: the run only has to end
     std::function<void()> last;
@@ -87,6 +92,7 @@ struct Search {
     std::size_t choose(std::size_t among) {
         if (free || among <= 1) return 0;
         if (depth == choices.size()) choices.push_back({0, among});
+        if (choices[depth].count != among) throw std::logic_error("not the same run again");
         return choices[depth++].taken;
     }
 
@@ -96,15 +102,17 @@ struct Search {
         if (next == current) return;
         Thread& before = self();
         current = next;
-        threads[next].turn.release();
-        before.turn.acquire();
+        swapcontext(&before.context, &threads[next].context);
     }
     // Who may make the next step, the current thread first.
     std::vector<std::size_t> able() const {
         std::vector<std::size_t> found;
-        if (!threads[current].done && !threads[current].paused) found.push_back(current);
+        const auto is_able = [&](std::size_t i) {
+            return !threads[i].done && !threads[i].paused && !threads[i].asleep_on;
+        };
+        if (is_able(current)) found.push_back(current);
         for (std::size_t i = 0; i < count; ++i) {
-            if (i != current && !threads[i].done && !threads[i].paused) found.push_back(i);
+            if (i != current && is_able(i)) found.push_back(i);
         }
         return found;
     }
@@ -112,6 +120,12 @@ struct Search {
     void step() {
         if (current == kMain) return;
         if (++steps > options.steps_max) free = true;
+        if (self().mortal && deaths < options.deaths && choose(2) == 1) {
+            ++deaths;
+            self().died = self().done = true;
+            changed();
+            give_up_turn();  // for ever
+        }
         const std::vector<std::size_t> threads_able = able();
         if (threads_able.size() > 1 && preemptions < options.preemptions) {
             const std::size_t chosen = choose(threads_able.size());
@@ -126,20 +140,30 @@ struct Search {
     void give_up_turn() {
         std::vector<std::size_t> others = able();
         if (others.empty()) {
+            // Who read something old has a reason to look again.
+            for (std::size_t i = 0; i < count; ++i) {
+                const std::vector<unsigned>& stale = threads[i].stale;
+                if (std::any_of(stale.begin(), stale.end(), [](unsigned n) { return n > 0; })) {
+                    threads[i].paused = false;
+                }
+            }
+            others = able();
+        }
+        if (others.empty()) {
             bool waiting = false;
-            for (std::size_t i = 0; i < count; ++i) waiting = waiting || threads[i].paused;
+            for (std::size_t i = 0; i < count; ++i) waiting = waiting || !threads[i].done;
             if (!waiting) {
-                finished.release();
+                switch_to(kMain);
                 return;
             }
             fail("all threads wait for one another");
-            for (std::size_t i = 0; i < count; ++i) threads[i].paused = false;
+            for (std::size_t i = 0; i < count; ++i) {
+                threads[i].paused = false;
+                threads[i].asleep_on.reset();
+            }
             others = able();
         }
-        const std::size_t next = others[choose(others.size())];
-        if (next == current) return;
-        current = next;
-        threads[next].turn.release();
+        switch_to(others[choose(others.size())]);
     }
     void changed() {
         for (std::size_t i = 0; i < count; ++i) {
@@ -204,9 +228,9 @@ struct Abandoned {};
 
 Search* search = nullptr;
 
-void run_thread(Search& run, std::size_t number) {
-    Thread& thread = run.threads[number];
-    thread.turn.acquire();
+void run_thread() {
+    Search& run = *search;
+    Thread& thread = run.self();
     try {
         thread.work();
     } catch (const Abandoned&) {
@@ -226,34 +250,34 @@ void run_once(Search& run, const std::function<void(Program&)>& setup) {
     run.locations.clear();
     run.plains.clear();
     run.sc_seen.clear();
-    run.preemptions = 0;
+    run.preemptions = run.deaths = 0;
     run.steps = 0;
     run.free = false;
     run.last = nullptr;
     Thread& main = run.threads[kMain];
-    main.clock = {};
+    main.clock = main.fence_released = main.fence_acquired = {};
     main.seen.clear();
+    main.stale.clear();
     main.clock[kMain] = 1;
     Program program;
     setup(program);
     for (std::size_t i = 0; i < run.count; ++i) {
         Thread& thread = run.threads[i];
-        thread.done = thread.paused = false;
+        thread.died = thread.done = thread.paused = false;
+        thread.asleep_on.reset();
         thread.clock = main.clock;
         thread.clock[i] = 1;
         thread.fence_released = thread.fence_acquired = {};
         thread.seen.clear();
         thread.stale.clear();
-        thread.os_thread = std::thread(run_thread, std::ref(run), i);
+        thread.stack.resize(kStackBytes);
+        getcontext(&thread.context);
+        thread.context.uc_stack.ss_sp = thread.stack.data();
+        thread.context.uc_stack.ss_size = thread.stack.size();
+        makecontext(&thread.context, run_thread, 0);
     }
-    run.current = 0;
-    // The first one begins; which one that is, is chosen at its first step.
-    run.current = run.choose(run.count);
-    run.threads[run.current].turn.release();
-    run.finished.acquire();
-    run.current = kMain;
+    run.switch_to(run.choose(run.count));
     for (std::size_t i = 0; i < run.count; ++i) {
-        run.threads[i].os_thread.join();
         join(main.clock, run.threads[i].clock);
         run.threads[i].work = nullptr;
     }
@@ -263,9 +287,10 @@ void run_once(Search& run, const std::function<void(Program&)>& setup) {
 
 }  // namespace
 
-void Program::thread(std::function<void()> work) {
+void Program::thread(std::function<void()> work, bool mortal) {
     if (search->count == kThreadsMax) throw std::logic_error("too many threads for the model");
-    search->threads[search->count++].work = std::move(work);
+    search->threads[search->count].work = std::move(work);
+    search->threads[search->count++].mortal = mortal;
 }
 
 void Program::finally(std::function<void()> work) {
@@ -276,22 +301,19 @@ void require(bool holds, const char* what) {
     if (!holds) search->fail(std::string("not so: ") + what);
 }
 
-// One processor for all threads while it lives: only one of them runs at a time, and handing the
-// turn over to another processor takes ten times as long.
-struct OneProcessor {
-    cpu_set_t before;
-    OneProcessor() {
-        sched_getaffinity(0, sizeof before, &before);
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(sched_getcpu(), &one);
-        sched_setaffinity(0, sizeof one, &one);
-    }
-    ~OneProcessor() { sched_setaffinity(0, sizeof before, &before); }
-};
+std::size_t this_thread() {
+    return search->current;
+}
+
+bool has_died(std::size_t thread) {
+    Search& run = *search;
+    run.step();
+    if (!run.threads[thread].died) return false;
+    join(run.self().clock, run.threads[thread].clock);
+    return true;
+}
 
 Result check(const Options& options, const std::function<void(Program&)>& setup) {
-    const OneProcessor one;
     Search run(options);
     search = &run;
     Result result;
@@ -373,14 +395,37 @@ void fence(std::memory_order order) {
 
 void pause() {
     Search& run = *search;
-    const std::size_t self = run.current;
-    if (self == kMain) return;
-    Thread& thread = run.self();
-    thread.paused = true;
+    if (run.current == kMain) return;
+    run.self().paused = true;
     run.give_up_turn();
-    if (run.current != self) thread.turn.acquire();
-    thread.paused = false;
+    run.self().paused = false;
     if (!run.failure.empty()) throw Abandoned();
+}
+
+void wait(std::size_t location, std::uint64_t value) {
+    Search& run = *search;
+    run.step();
+    if (run.current == kMain || run.locations[location].stores.back().value != value) return;
+    run.self().asleep_on = location;
+    run.give_up_turn();
+    if (!run.failure.empty()) throw Abandoned();
+}
+
+void wake(std::size_t location, int count) {
+    Search& run = *search;
+    run.step();
+    for (; count > 0; --count) {
+        std::vector<std::size_t> asleep;
+        for (std::size_t i = 0; i < run.count; ++i) {
+            if (run.threads[i].asleep_on == location) asleep.push_back(i);
+        }
+        if (asleep.empty()) return;
+        run.threads[asleep[run.choose(asleep.size())]].asleep_on.reset();
+    }
+}
+
+std::uintptr_t thread_token() {
+    return (this_thread() + 1) << 12;  // as far apart as those of real threads
 }
 
 std::size_t new_value() {

@@ -28,6 +28,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "dwcp/os/futex.hpp"
+
 namespace dwcp::model {
 
 struct Options {
@@ -36,6 +38,7 @@ struct Options {
     unsigned stale_reads = 1;
     std::size_t runs_max = 2'000'000;
     std::size_t steps_max = 5'000;  // of one run
+    unsigned deaths = 1;            // of mortal threads in a run, at most
 };
 
 struct Result {
@@ -46,7 +49,8 @@ struct Result {
 
 class Program {
   public:
-    void thread(std::function<void()> work);
+    // A mortal one may end before any of its steps, as a process that is killed.
+    void thread(std::function<void()> work, bool mortal = false);
     // What is looked at when all threads are through.
     void finally(std::function<void()> work);
 };
@@ -55,6 +59,11 @@ Result check(const Options& options, const std::function<void(Program&)>& setup)
 
 // Ends the search with this failure unless it holds.
 void require(bool holds, const char* what);
+
+// Threads are numbered from 0 on in the order in which they were added. A thread that learns of a
+// death also sees all that the dead one did.
+[[nodiscard]] std::size_t this_thread();
+[[nodiscard]] bool has_died(std::size_t thread);
 
 namespace detail {
 
@@ -67,6 +76,10 @@ std::uint64_t modify(std::size_t location, std::memory_order success, std::memor
                      const std::function<bool(std::uint64_t& value)>& change);
 void fence(std::memory_order order);
 void pause();
+// futex(2)
+void wait(std::size_t location, std::uint64_t value);
+void wake(std::size_t location, int count);
+std::uintptr_t thread_token();
 
 std::size_t new_value();
 void read_value(std::size_t value);
@@ -131,6 +144,8 @@ class Atomic {
         return compare_exchange_strong(expected, value, success, failure);
     }
 
+    [[nodiscard]] std::size_t location() const noexcept { return location_; }
+
   private:
     template <typename Change>
     T modify(std::memory_order order, Change&& change) {
@@ -150,6 +165,24 @@ struct Atomics {
     using atomic = Atomic<T>;
     static void fence(std::memory_order order) { detail::fence(order); }
     static void pause() { detail::pause(); }
+    static std::uintptr_t thread_token() { return detail::thread_token(); }
+};
+
+// In place of lockfree::SystemWaiting.
+struct Waiting {
+    using Atomics = model::Atomics;
+    // Goes to sleep at once: what happens before is what happens when an attempt is made.
+    struct Spinner {
+        static bool spin() { return false; }
+    };
+    static bool wait(const Atomic<std::uint32_t>& word, std::uint32_t value, const os::Deadline&,
+                     os::Scope) {
+        detail::wait(word.location(), value);
+        return true;
+    }
+    static void wake(const Atomic<std::uint32_t>& word, int count, os::Scope) {
+        detail::wake(word.location(), count);
+    }
 };
 
 // An object that is not atomic: two accesses of which one writes, and neither happened before the

@@ -1,7 +1,9 @@
 // The checker finds what the memory model allows, and nothing else.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "model/model.hpp"
 
@@ -171,4 +173,47 @@ TEST_CASE("a lock keeps threads apart, and one that is never given back is found
     CHECK(good.failure == "");
     CHECK(good.complete);
     CHECK(locked(false).failure == "all threads wait for one another");
+}
+
+TEST_CASE("who sleeps is woken, and a wake-up that comes too early is found") {
+    // One tells the other by a flag; it forgets to change the word it sleeps on, or does not.
+    const auto told = [](bool changes_word) {
+        return model::check({}, [=](model::Program& program) {
+            auto flag = std::make_shared<model::Atomic<int>>(0);
+            auto word = std::make_shared<model::Atomic<std::uint32_t>>(0U);
+            program.thread([=] {
+                flag->store(1, std::memory_order_seq_cst);
+                if (changes_word) word->fetch_add(1, std::memory_order_seq_cst);
+                model::Waiting::wake(*word, 1, os::Scope::kProcess);
+            });
+            program.thread([=] {
+                while (flag->load(std::memory_order_seq_cst) == 0) {
+                    const std::uint32_t seen = word->load(std::memory_order_seq_cst);
+                    if (flag->load(std::memory_order_seq_cst) != 0) return;
+                    model::Waiting::wait(*word, seen, {}, os::Scope::kProcess);
+                }
+            });
+        });
+    };
+    CHECK(told(true).failure == "");
+    CHECK(told(false).failure == "all threads wait for one another");
+}
+
+TEST_CASE("a mortal thread dies before each of its steps once, and not after the last") {
+    auto stored = std::make_shared<std::vector<int>>();
+    const model::Result result = model::check({}, [=](model::Program& program) {
+        auto word = std::make_shared<model::Atomic<int>>(0);
+        const auto work = [=] {
+            for (int i = 1; i <= 3; ++i) word->store(i, std::memory_order_relaxed);
+        };
+        program.thread(work, true);
+        program.finally([=] {
+            const int last = word->load(std::memory_order_relaxed);
+            model::require(model::has_died(0) == (last < 3), "it says who died");
+            stored->push_back(last);
+        });
+    });
+    CHECK(result.failure == "");
+    std::sort(stored->begin(), stored->end());
+    CHECK(*stored == std::vector<int>{0, 1, 2, 3});
 }

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 namespace dwcp::lockfree {
 
@@ -15,6 +16,12 @@ struct StdAtomics {
     using atomic = std::atomic<T>;
 
     static void fence(std::memory_order order) noexcept { std::atomic_thread_fence(order); }
+
+    // Not 0, and another one for each thread that lives.
+    static std::uintptr_t thread_token() noexcept {
+        static thread_local char place;
+        return reinterpret_cast<std::uintptr_t>(&place);
+    }
 
     // Says to the processor that this thread waits for another.
     static void pause() noexcept {

@@ -19,7 +19,7 @@
 
 #include "dwcp/lockfree/atomics.hpp"
 #include "dwcp/lockfree/detail/cell.hpp"
-#include "dwcp/lockfree/detail/node_pool.hpp"
+#include "dwcp/lockfree/detail/node_cache.hpp"
 
 namespace dwcp::lockfree {
 
@@ -49,9 +49,9 @@ class MichaelScottQueue {
     template <typename... Arguments>
     void emplace(Arguments&&... arguments) {
         const std::uint32_t index = nodes_.take();
-        Reserved reserved{nodes_, index, index};
+        Reserved reserved{nodes_, index};
         make(index, std::forward<Arguments>(arguments)...);
-        reserved.first = Tagged::kNone;
+        reserved.index = Tagged::kNone;
         link(index, index, 1);
     }
     void put(const T& item) { emplace(item); }
@@ -148,9 +148,9 @@ class MichaelScottQueue {
 
     // May be outdated as soon as it is known.
     [[nodiscard]] std::size_t size() const noexcept {
-        const std::uint64_t head = position_of(head_);
-        const std::uint64_t tail = position_of(tail_);
-        return tail > head ? tail - head : 0;  // both count in nodes
+        // The head first: the tail was not behind it then, and is not now.
+        const std::uint32_t head = position_of(head_);
+        return position_of(tail_) - head;
     }
     [[nodiscard]] bool empty() const noexcept {
         for (;;) {
@@ -182,20 +182,20 @@ class MichaelScottQueue {
     struct Node {
         // The tag goes on when the node is used again.
         Word next{Tagged{}.word()};
+        Half position{0};                                      // counted on, modulo 2^32
         typename Atomics::template atomic<bool> taken{false};  // the item was moved out
         Half free_next{Tagged::kNone};
-        Word position{0};
+        Half bundle_next{Tagged::kNone};
         detail::Cell<T, Atomics> cell;
     };
-    using Nodes = detail::NodePool<Node, Atomics, Allocator, kFirstNodes>;
+    using Nodes = detail::CachedNodePool<Node, Atomics, Allocator, kFirstNodes>;
 
-    // Nodes that go back to the pool when an exception is thrown.
+    // A node that goes back to the pool when an exception is thrown.
     struct Reserved {
         Nodes& nodes;
-        std::uint32_t first;
-        std::uint32_t last;
+        std::uint32_t index;
         ~Reserved() {
-            if (first != Tagged::kNone) nodes.give_chain(first, last);
+            if (index != Tagged::kNone) nodes.give(index);
         }
     };
 
@@ -208,9 +208,9 @@ class MichaelScottQueue {
         template <typename Item>
         void add(Item&& item) {
             const std::uint32_t index = queue.nodes_.take();
-            Reserved reserved{queue.nodes_, index, index};
+            Reserved reserved{queue.nodes_, index};
             queue.make(index, std::forward<Item>(item));
-            reserved.first = Tagged::kNone;
+            reserved.index = Tagged::kNone;
             if (first == Tagged::kNone) {
                 first = index;
             } else {
@@ -313,7 +313,7 @@ class MichaelScottQueue {
         for (;;) {
             std::uint64_t tail = tail_.load(std::memory_order_acquire);
             Node& node = nodes_[Tagged::of(tail).index];
-            const std::uint64_t position = node.position.load(std::memory_order_relaxed);
+            const std::uint32_t position = node.position.load(std::memory_order_relaxed);
             std::uint64_t next = node.next.load(std::memory_order_acquire);
             if (tail_.load(std::memory_order_acquire) != tail) continue;
             if (Tagged::of(next).index != Tagged::kNone) {
@@ -336,9 +336,10 @@ class MichaelScottQueue {
         tail_.compare_exchange_strong(tail, Tagged::of(tail).then(Tagged::of(next).index),
                                       std::memory_order_release, std::memory_order_relaxed);
     }
-    void number(std::uint32_t first, std::uint32_t last, std::uint64_t position,
+    void number(std::uint32_t first, std::uint32_t last, std::uint32_t position,
                 std::size_t count) noexcept {
-        nodes_[last].position.store(position + count, std::memory_order_relaxed);
+        nodes_[last].position.store(position + static_cast<std::uint32_t>(count),
+                                    std::memory_order_relaxed);
         for (; first != last;
              first = Tagged::of(nodes_[first].next.load(std::memory_order_relaxed)).index) {
             nodes_[first].position.store(++position, std::memory_order_relaxed);
@@ -379,10 +380,10 @@ class MichaelScottQueue {
                head_.load(std::memory_order_acquire) == head;
     }
 
-    std::uint64_t position_of(const Word& place) const noexcept {
+    std::uint32_t position_of(const Word& place) const noexcept {
         for (;;) {
             const std::uint64_t at = place.load(std::memory_order_acquire);
-            const std::uint64_t position =
+            const std::uint32_t position =
                 nodes_[Tagged::of(at).index].position.load(std::memory_order_relaxed);
             Atomics::fence(std::memory_order_acquire);
             if (place.load(std::memory_order_relaxed) == at) return position;

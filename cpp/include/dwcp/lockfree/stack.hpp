@@ -15,7 +15,7 @@
 
 #include "dwcp/lockfree/atomics.hpp"
 #include "dwcp/lockfree/detail/cell.hpp"
-#include "dwcp/lockfree/detail/node_pool.hpp"
+#include "dwcp/lockfree/detail/node_cache.hpp"
 
 namespace dwcp::lockfree {
 
@@ -53,10 +53,7 @@ class Stack {
     void put_many(Iterator first, std::size_t count) {
         if (count == 0) return;
         Chain chain{*this};
-        for (std::size_t i = 0; i < count; ++i, ++first) {
-            if (chain.spare.count == 0) chain.spare = nodes_.take_chain(count - i);
-            chain.add(*first);
-        }
+        for (std::size_t i = 0; i < count; ++i, ++first) chain.add(*first);
         link(chain.first, chain.last, chain.count);
         chain.first = Tagged::kNone;
     }
@@ -145,62 +142,13 @@ class Stack {
     struct Node {
         Half next{Tagged::kNone};
         Half free_next{Tagged::kNone};
+        Half bundle_next{Tagged::kNone};
         Word depth{0};  // items from this one down
         detail::Cell<T, Atomics> cell;
     };
 
-    using Pool = detail::NodePool<Node, Atomics, Allocator, kFirstNodes>;
+    using Pool = detail::CachedNodePool<Node, Atomics, Allocator, kFirstNodes>;
 
-    // Linked nodes, from the top down, that are the caller's alone; what is left is dropped. Spare
-    // ones and those that were dropped go back to the pool with it.
-    struct Chain {
-        Stack& stack;
-        std::uint32_t first = Tagged::kNone;
-        std::uint32_t last = Tagged::kNone;
-        std::size_t count = 0;
-        typename Pool::Nodes spare = {};
-        std::uint32_t dropped_first = Tagged::kNone;
-        std::uint32_t dropped_last = Tagged::kNone;
-
-        template <typename... Arguments>
-        void add(Arguments&&... arguments) {
-            if (spare.count == 0) spare = {stack.nodes_.take(), 1};
-            Node& node = stack.nodes_[spare.first];
-            node.cell.construct(stack.allocator_, std::forward<Arguments>(arguments)...);
-            const std::uint32_t index = spare.first;
-            spare.first = node.free_next.load(std::memory_order_relaxed);
-            --spare.count;
-            // release: a thread that is late may follow it
-            node.next.store(first, std::memory_order_release);
-            first = index;
-            if (last == Tagged::kNone) last = index;
-            ++count;
-        }
-        void drop_first() noexcept {
-            const std::uint32_t index = first;
-            Node& node = stack.nodes_[index];
-            first = index == last ? Tagged::kNone : node.next.load(std::memory_order_relaxed);
-            node.cell.destroy(stack.allocator_);
-            node.free_next.store(dropped_first, std::memory_order_release);
-            if (dropped_first == Tagged::kNone) dropped_last = index;
-            dropped_first = index;
-        }
-        ~Chain() {
-            while (first != Tagged::kNone) drop_first();
-            if (dropped_first != Tagged::kNone)
-                stack.nodes_.give_chain(dropped_first, dropped_last);
-            while (spare.count > 0) {
-                const std::uint32_t index = spare.first;
-                spare.first = stack.nodes_[index].free_next.load(std::memory_order_relaxed);
-                --spare.count;
-                stack.nodes_.give(index);
-            }
-        }
-    };
-    struct First {
-        Chain& chain;
-        ~First() { chain.drop_first(); }
-    };
     // A node of the caller's that goes back to the pool.
     struct Owned {
         Stack& stack;
@@ -208,6 +156,40 @@ class Stack {
         ~Owned() {
             if (index != Tagged::kNone) stack.nodes_.give(index);
         }
+    };
+    // Linked nodes, from the top down, that are the caller's alone; what is left is dropped.
+    struct Chain {
+        Stack& stack;
+        std::uint32_t first = Tagged::kNone;
+        std::uint32_t last = Tagged::kNone;
+        std::size_t count = 0;
+
+        template <typename... Arguments>
+        void add(Arguments&&... arguments) {
+            Owned owned{stack, stack.nodes_.take()};
+            Node& node = stack.nodes_[owned.index];
+            node.cell.construct(stack.allocator_, std::forward<Arguments>(arguments)...);
+            // release: a thread that is late may follow it
+            node.next.store(first, std::memory_order_release);
+            first = owned.index;
+            owned.index = Tagged::kNone;
+            if (last == Tagged::kNone) last = first;
+            ++count;
+        }
+        void drop_first() noexcept {
+            const std::uint32_t index = first;
+            Node& node = stack.nodes_[index];
+            first = index == last ? Tagged::kNone : node.next.load(std::memory_order_relaxed);
+            node.cell.destroy(stack.allocator_);
+            stack.nodes_.give(index);
+        }
+        ~Chain() {
+            while (first != Tagged::kNone) drop_first();
+        }
+    };
+    struct First {
+        Chain& chain;
+        ~First() { chain.drop_first(); }
     };
     // An item in it that is destroyed.
     struct Made {

@@ -13,51 +13,6 @@
 
 namespace dwcp::lockfree {
 
-// Threads that sleep until something may have changed. No wake-up is lost: whoever wants to sleep
-// says so by prepare(), looks once more, and only then waits; whoever changes something does so
-// before notify(). One of the two sees the other, because both have a full fence between.
-class EventCount {
-  public:
-    using Key = std::uint32_t;
-
-    // From here on notify() counts. Ends by wait() or cancel().
-    [[nodiscard]] Key prepare() noexcept {
-        waiters_.fetch_add(1, std::memory_order_relaxed);
-        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with notify()
-        return epoch_.load(std::memory_order_acquire);
-    }
-    void cancel() noexcept { waiters_.fetch_sub(1, std::memory_order_relaxed); }
-
-    // Sleeps unless notify() was called since prepare(). Returns when it is, when a signal came, or
-    // without a reason; false only when the deadline passed.
-    bool wait(Key key, const os::Deadline& deadline) {
-        struct Awake {
-            EventCount& event;
-            ~Awake() { event.cancel(); }
-        } awake{*this};
-        return os::futex_wait(epoch_, key, deadline);
-    }
-
-    // Wakes `count` of those who wait; costs a fence when nobody does.
-    void notify(int count = 1) noexcept {
-        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with prepare()
-        notify_ordered(count);
-    }
-    // The same where something else already keeps what was changed before what is read here.
-    void notify_ordered(int count = 1) noexcept {
-        if (waiters_.load(std::memory_order_relaxed) == 0) return;
-        epoch_.fetch_add(1, std::memory_order_release);
-        os::futex_wake(epoch_, count);
-    }
-    [[nodiscard]] bool has_waiters() const noexcept {
-        return waiters_.load(std::memory_order_relaxed) != 0;
-    }
-
-  private:
-    std::atomic<std::uint32_t> epoch_{0};
-    std::atomic<std::uint32_t> waiters_{0};
-};
-
 // Tries for a few microseconds before sleeping pays: a wake-up through the kernel takes ten times
 // as long. Not at all on one processor, where nobody else runs meanwhile.
 class Spinner {
@@ -80,6 +35,73 @@ class Spinner {
     int count_ = 0;
 };
 
+// How the system lets threads wait: a template parameter beside the atomics, for the model checker.
+struct SystemWaiting {
+    using Atomics = StdAtomics;
+    using Spinner = lockfree::Spinner;
+    static bool wait(const std::atomic<std::uint32_t>& word, std::uint32_t value,
+                     const os::Deadline& deadline, os::Scope scope) {
+        return os::futex_wait(word, value, deadline, scope);
+    }
+    static void wake(const std::atomic<std::uint32_t>& word, int count, os::Scope scope) noexcept {
+        os::futex_wake(word, count, scope);
+    }
+};
+
+// Threads that sleep until something may have changed. No wake-up is lost: whoever wants to sleep
+// says so by a Waiter, looks once more, and only then waits; whoever changes something does so
+// before notify(). One of the two sees the other, because both have a full fence between. In shared
+// memory who is killed in its sleep stays counted: that costs the others a system call for each
+// change, and nothing else.
+template <typename Waiting = SystemWaiting, os::Scope kScope = os::Scope::kProcess>
+class BasicEventCount {
+    using Atomics = typename Waiting::Atomics;
+    using Word = typename Atomics::template atomic<std::uint32_t>;
+
+  public:
+    static constexpr int kAll = 0x7fff'ffff;
+
+    // From its beginning on notify() counts.
+    class Waiter {
+      public:
+        explicit Waiter(BasicEventCount& event) noexcept : event_(event) {
+            event_.waiters_.fetch_add(1, std::memory_order_relaxed);
+            Atomics::fence(std::memory_order_seq_cst);  // pairs with notify()
+            key_ = event_.epoch_.load(std::memory_order_acquire);
+        }
+        Waiter(const Waiter&) = delete;
+        Waiter& operator=(const Waiter&) = delete;
+        ~Waiter() { event_.waiters_.fetch_sub(1, std::memory_order_relaxed); }
+
+        // Sleeps unless notify() was called meanwhile. Returns when it is, when a signal came, or
+        // without a reason; false only when the deadline passed.
+        bool wait(const os::Deadline& deadline) {
+            return Waiting::wait(event_.epoch_, key_, deadline, kScope);
+        }
+
+      private:
+        BasicEventCount& event_;
+        std::uint32_t key_;
+    };
+
+    // Wakes `count` of those who wait; costs a fence when nobody does.
+    void notify(int count = 1) noexcept {
+        Atomics::fence(std::memory_order_seq_cst);  // pairs with Waiter()
+        notify_ordered(count);
+    }
+    // The same where something else already keeps what was changed before what is read here.
+    void notify_ordered(int count = 1) noexcept {
+        if (waiters_.load(std::memory_order_relaxed) == 0) return;
+        epoch_.fetch_add(1, std::memory_order_release);
+        Waiting::wake(epoch_, count, kScope);
+    }
+
+  private:
+    Word epoch_{0};
+    Word waiters_{0};
+};
+using EventCount = BasicEventCount<>;
+
 enum class Status {
     kDone,
     kTimedOut,  // still full or still empty
@@ -89,8 +111,10 @@ enum class Status {
 // A queue with calls that wait: put and get with a timeout, and shutdown(), as queue.Queue of
 // Python has them. `Queue` is any structure of this folder with try_get; thread rules are those of
 // the queue.
-template <typename Queue>
+template <typename Queue, typename Waiting = SystemWaiting>
 class Blocking {
+    using Event = BasicEventCount<Waiting>;
+
   public:
     using value_type = typename Queue::value_type;
     using Timeout = std::optional<std::chrono::nanoseconds>;
@@ -137,8 +161,8 @@ class Blocking {
     void shutdown(bool immediate = false) noexcept {
         shut_down_.store(true, std::memory_order_seq_cst);
         if (immediate) queue_.clear();
-        items_.notify(kAll);
-        room_.notify(kAll);
+        items_.notify(Event::kAll);
+        room_.notify(Event::kAll);
     }
     [[nodiscard]] bool is_shut_down() const noexcept {
         return shut_down_.load(std::memory_order_seq_cst);
@@ -147,16 +171,6 @@ class Blocking {
     [[nodiscard]] Queue& queue() noexcept { return queue_; }
 
   private:
-    static constexpr int kAll = 0x7fff'ffff;
-
-    // No longer asleep, also when an attempt throws.
-    struct Prepared {
-        EventCount* event;
-        ~Prepared() {
-            if (event != nullptr) event->cancel();
-        }
-    };
-
     static os::Deadline deadline_after(Timeout timeout) {
         const auto now = std::chrono::steady_clock::now();
         if (!timeout || *timeout > std::chrono::steady_clock::time_point::max() - now) return {};
@@ -164,10 +178,10 @@ class Blocking {
     }
 
     template <typename Try>
-    Status wait_for(EventCount& event, Timeout timeout, Try&& attempt) {
+    Status wait_for(Event& event, Timeout timeout, Try&& attempt) {
         if (attempt()) return Status::kDone;
         const os::Deadline deadline = deadline_after(timeout);
-        Spinner spinner;
+        typename Waiting::Spinner spinner;
         for (bool in_time = true;;) {
             // What was put before the shutdown can be got after it.
             const bool shut_down = is_shut_down();
@@ -175,19 +189,17 @@ class Blocking {
             if (shut_down) return Status::kShutDown;
             if (!in_time || (timeout && timeout->count() <= 0)) return Status::kTimedOut;
             if (spinner.spin()) continue;
-            const EventCount::Key key = event.prepare();
-            Prepared prepared{&event};
+            typename Event::Waiter waiter(event);
             if (attempt()) return Status::kDone;
             if (is_shut_down()) continue;
-            prepared.event = nullptr;
-            in_time = event.wait(key, deadline);
+            in_time = waiter.wait(deadline);
         }
     }
 
     Queue queue_;
-    EventCount items_;
-    EventCount room_;
-    std::atomic<bool> shut_down_{false};
+    Event items_;
+    Event room_;
+    typename Waiting::Atomics::template atomic<bool> shut_down_{false};
 };
 
 }  // namespace dwcp::lockfree

@@ -29,7 +29,8 @@ Sides consuming(RingState& state) noexcept {
 
 // Gives a lock back, unless it is that of the parent of a fork.
 void release(const Sides& sides) noexcept {
-    if (sides.own.lock.is_own() && sides.own.lock.release()) sides.own_waiting.notify_ordered();
+    if (sides.own.lock.is_own() && sides.own.lock.release())
+        sides.own_waiting.notify_ordered(Event::kAll);
 }
 
 // Gives a lock back that nobody has taken over.
@@ -51,7 +52,7 @@ void advance(const Sides& sides, std::size_t size) {
     side.position.store(side.position.load(std::memory_order_relaxed) + kHeaderBytes + padded(size),
                         std::memory_order_release);
     release(sides);  // ends with a fence
-    sides.other_waiting.notify_ordered();
+    sides.other_waiting.notify_ordered(Event::kAll);
 }
 
 std::unique_ptr<RingState> open(os::SharedFile file) {

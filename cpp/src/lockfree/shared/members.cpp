@@ -2,8 +2,6 @@
 
 #include <chrono>
 
-#include "dwcp/lockfree/waiting.hpp"
-
 namespace dwcp::lockfree::shared {
 
 namespace {
@@ -17,36 +15,13 @@ bool lives(os::ProcessIdentity process) noexcept {
 
 }  // namespace
 
-bool Lock::try_hard(std::atomic<std::int64_t>& looked) noexcept {
-    const os::ProcessIdentity self = os::this_process();
-    os::ProcessIdentity owner = 0;
-    Spinner spinner;
-    do {
-        owner = 0;
-        if (owner_.compare_exchange_weak(owner, self, std::memory_order_acquire,
-                                         std::memory_order_relaxed)) {
-            return true;
-        }
-    } while (spinner.spin());
-    // To look takes longer than most owners have it.
+bool SystemProcesses::is_time_to_look(std::atomic<std::int64_t>& looked) noexcept {
     constexpr std::int64_t kLookAgain = 1'000'000;
     const std::int64_t now =
         std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
-    if (owner != 0 && now - looked.load(std::memory_order_relaxed) >= kLookAgain) {
-        looked.store(now, std::memory_order_relaxed);
-        // What a dead one had begun was not made known, so that nothing has to be put right.
-        if (!os::is_alive(owner) &&
-            owner_.compare_exchange_strong(owner, self, std::memory_order_acquire,
-                                           std::memory_order_relaxed)) {
-            return true;
-        }
-    }
-    // Either the owner sees this, or it is seen here that it is through.
-    wanted_.store(1, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with release()
-    owner = 0;
-    return owner_.compare_exchange_strong(owner, self, std::memory_order_acquire,
-                                          std::memory_order_relaxed);
+    if (now - looked.load(std::memory_order_relaxed) < kLookAgain) return false;
+    looked.store(now, std::memory_order_relaxed);
+    return true;
 }
 
 std::size_t Members::enter(const Recover& recover) noexcept {

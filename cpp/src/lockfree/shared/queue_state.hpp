@@ -1,81 +1,62 @@
 // What a queue of slots consists of.
-//
-// Positions count the messages from the beginning; position p is in slot p mod capacity, in the
-// round p / capacity. The stage of a slot is even when it is free for its round and odd when it has
-// a message: twice the round, and one more.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <type_traits>
 
 #include "dwcp/lockfree/shared/mpmc_queue.hpp"
 #include "lockfree/shared/segment_state.hpp"
+#include "lockfree/shared/slot_queue.hpp"
 
 namespace dwcp::lockfree::shared {
 
 struct Slot {
-    std::atomic<std::uint64_t> state;  // stage, and who is at it
+    std::atomic<std::uint64_t> state;  // see SlotQueue
     std::uint64_t length;              // bytes of the message, which follow
     [[nodiscard]] std::byte* data() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
 };
 
 struct QueueHeader {
     SegmentHeader segment;
-    // Where the next producer begins to look for a free slot: at most behind it.
-    alignas(kSeparationBytes) std::atomic<std::uint64_t> tail;
-    std::atomic<std::uint64_t> passed_over;  // slots that were claimed and never written
-    // Where consumers begin to look for messages: everything before it was consumed.
-    alignas(kSeparationBytes) std::atomic<std::uint64_t> head;
-    std::atomic<std::uint64_t> consumed;  // messages
-    // How often messages came back.
-    alignas(kSeparationBytes) std::atomic<std::uint64_t> returned;
+    SlotQueueHeader<StdAtomics> slots;
 };
 static_assert(std::is_standard_layout_v<QueueHeader>);
 
+struct SlotAt {
+    std::byte* first;
+    std::uint64_t stride;
+    Slot& operator()(std::uint64_t index) const noexcept {
+        return *reinterpret_cast<Slot*>(first + index * stride);
+    }
+};
+
 struct QueueState final : SegmentState {
-    QueueHeader& queue;
-    os::SharedMapping slots;
-    // Copies, because others could change them.
-    const std::uint64_t capacity;
+    using Slots = SlotQueue<StdAtomics, SlotAt>;
+    static_assert(Members::kMax <= Slots::kOwnersMax);
+
+    os::SharedMapping memory;  // of the slots
+    // Copies of what is in the header, because others could change it there.
     const std::uint64_t slot_bytes;
-    const std::uint64_t stride;
-    const int shift;  // of a capacity that is a power of two, else -1
+    Slots slots;
 
     QueueState(os::SharedFile opened, const SegmentSizes& sizes);
 
-    struct Place {
-        Slot& slot;
-        std::uint64_t stage;  // of a free slot
-    };
-    [[nodiscard]] Place place_of(std::uint64_t position) const noexcept;
-    [[nodiscard]] Slot& slot(std::uint64_t index) const noexcept;
+    // The number by which slots name this handle, which must have joined.
+    [[nodiscard]] std::uint64_t owner() const noexcept {
+        return owner_of_place(member.load(std::memory_order_relaxed));
+    }
+    static std::uint64_t owner_of_place(std::size_t place) noexcept { return place + 1; }
 
     void recover(std::size_t place) noexcept override;
-    [[nodiscard]] bool is_named(std::size_t place) const noexcept override;
-
-    // A slot, and the word that says who is at it.
-    struct Claim {
-        Slot& slot;
-        std::uint64_t word;
-    };
+    [[nodiscard]] bool is_named(std::size_t place) const noexcept override {
+        return slots.is_named(owner_of_place(place));
+    }
     // Whether this process still has it: not after a fork.
-    [[nodiscard]] bool owns(const Claim& claim) const noexcept;
-    // Gives back what it owns, `stages` further.
-    static void give_back(const Claim& claim, std::uint64_t stages) noexcept;
-    // The first message that nobody is at; the caller's from then on if `claiming`.
-    std::optional<Claim> find_message(bool claiming) noexcept;
-
-  private:
-    // Where to begin to look.
-    [[nodiscard]] std::uint64_t first_unseen(std::uint64_t head,
-                                             std::uint64_t returns) const noexcept;
-
-    // Before this position, the handle saw everything taken, as long as nothing came back: the low
-    // bits of the position below those of QueueHeader::returned.
-    std::atomic<std::uint64_t> seen_{0};
+    [[nodiscard]] bool owns(const Slots::Claim& claim) const noexcept {
+        return header.members.is_own(claim.owner() - 1) && claim.holds();
+    }
 };
 
 }  // namespace dwcp::lockfree::shared

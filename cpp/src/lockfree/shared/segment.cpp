@@ -34,14 +34,6 @@ std::string file_name(const std::string& name) {
     return kPrefix + name;
 }
 
-// Asleep, and counted as such, until the end of its life.
-struct Asleep {
-    Event* event;
-    ~Asleep() {
-        if (event != nullptr) event->cancel();
-    }
-};
-
 Outcome wait(SegmentState& state, bool putting, const std::function<bool()>& attempt,
              const os::Deadline& deadline, const std::function<void()>& check) {
     SegmentHeader& header = state.header;
@@ -66,14 +58,12 @@ Outcome wait(SegmentState& state, bool putting, const std::function<bool()>& att
                 return Outcome::kPeerLost;
             }
         }
-        const std::uint32_t key = event.prepare();
-        Asleep asleep{&event};
-        if (attempt()) return Outcome::kDone;
-        if (header.shut_down.load(std::memory_order_seq_cst) != 0) continue;
-        const auto until = deadline ? std::min(*deadline, look_at) : look_at;
-        os::futex_wait(event.epoch, key, until, os::Scope::kShared);
-        asleep.event = nullptr;
-        event.cancel();
+        {
+            Event::Waiter waiter(event);
+            if (attempt()) return Outcome::kDone;
+            if (header.shut_down.load(std::memory_order_seq_cst) != 0) continue;
+            waiter.wait(deadline ? std::min(*deadline, look_at) : look_at);
+        }
         in_time = !deadline || steady_clock::now() < *deadline;
         check();
     }

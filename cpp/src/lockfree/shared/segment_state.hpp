@@ -88,8 +88,8 @@ struct SegmentState {
     void look_for_dead(Role other) noexcept;
     // All who wait look again.
     void notify_all() noexcept {
-        header.producers_waiting.notify();
-        header.consumers_waiting.notify_ordered();
+        header.producers_waiting.notify(Event::kAll);
+        header.consumers_waiting.notify_ordered(Event::kAll);
     }
 };
 

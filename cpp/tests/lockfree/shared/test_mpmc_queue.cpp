@@ -162,13 +162,13 @@ TEST_CASE("whatever another process writes into the memory, calls return and sta
         const std::uint64_t value = wrong[random() % std::size(wrong)];
         switch (random() % 4) {
             case 0:
-                header.tail = value;
+                header.slots.tail = value;
                 break;
             case 1:
-                header.head = value;
+                header.slots.head = value;
                 break;
             case 2:
-                header.returned = value;
+                header.slots.returned = value;
                 break;
             default:
                 // One slot has 64 bytes: its state and its length first.

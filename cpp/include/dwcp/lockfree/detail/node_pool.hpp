@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
 #include <type_traits>
 
 #include "dwcp/lockfree/atomics.hpp"
@@ -69,40 +70,21 @@ class NodePool {
     // A node of one's own: one that was given back, else a new one, of which nothing but the
     // constructor has been run. Throws std::bad_alloc; lock-free but for the allocator.
     std::uint32_t take() {
-        std::uint64_t free = free_.load(std::memory_order_acquire);  // pairs with give_chain()
+        const std::optional<std::uint32_t> index = try_take();
+        return index ? *index : take_new();
+    }
+
+    // One that was given back, if there is any.
+    std::optional<std::uint32_t> try_take() noexcept {
+        std::uint64_t free = free_.load(std::memory_order_acquire);  // pairs with give()
         for (;;) {
             const Tagged first = Tagged::of(free);
-            if (first.index == Tagged::kNone) return take_new();
+            if (first.index == Tagged::kNone) return std::nullopt;
             const std::uint32_t next =
                 (*this)[first.index].free_next.load(std::memory_order_relaxed);
             if (free_.compare_exchange_weak(free, first.then(next), std::memory_order_acquire,
                                             std::memory_order_acquire)) {
                 return first.index;
-            }
-        }
-    }
-
-    // Up to `count` nodes at once, linked by free_next. Throws as take() does.
-    struct Nodes {
-        std::uint32_t first = Tagged::kNone;
-        std::size_t count = 0;
-    };
-    Nodes take_chain(std::size_t count) {
-        std::uint64_t free = free_.load(std::memory_order_acquire);  // pairs with give_chain()
-        for (;;) {
-            const Tagged first = Tagged::of(free);
-            if (first.index == Tagged::kNone) return {take_new(), 1};
-            std::uint32_t next = first.index;
-            std::size_t found = 0;
-            // The nodes may be taken meanwhile, and the walk lead anywhere: the tag will tell.
-            while (found < count && next != Tagged::kNone) {
-                next = (*this)[next].free_next.load(std::memory_order_acquire);
-                ++found;
-                if (found % 64 == 0 && free_.load(std::memory_order_relaxed) != free) break;
-            }
-            if (free_.compare_exchange_weak(free, first.then(next), std::memory_order_acquire,
-                                            std::memory_order_acquire)) {
-                return {first.index, found};
             }
         }
     }
@@ -119,17 +101,13 @@ class NodePool {
         return static_cast<std::uint32_t>(index);
     }
 
-    void give(std::uint32_t index) noexcept { give_chain(index, index); }
-
-    // Gives back nodes that are linked by free_next, from `first` to `last`.
-    void give_chain(std::uint32_t first, std::uint32_t last) noexcept {
+    void give(std::uint32_t index) noexcept {
         std::uint64_t free = free_.load(std::memory_order_relaxed);
         do {
-            // release: a thread that is late may follow it
-            (*this)[last].free_next.store(Tagged::of(free).index, std::memory_order_release);
-        } while (!free_.compare_exchange_weak(free, Tagged::of(free).then(first),
+            (*this)[index].free_next.store(Tagged::of(free).index, std::memory_order_relaxed);
+        } while (!free_.compare_exchange_weak(free, Tagged::of(free).then(index),
                                               std::memory_order_release,
-                                              std::memory_order_relaxed));  // pairs with take()
+                                              std::memory_order_relaxed));  // pairs with try_take()
     }
 
   private:

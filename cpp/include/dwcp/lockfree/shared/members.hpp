@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "dwcp/lockfree/atomics.hpp"
+#include "dwcp/lockfree/waiting.hpp"
 #include "dwcp/os/futex.hpp"
 #include "dwcp/os/process.hpp"
 
@@ -16,53 +17,44 @@ namespace dwcp::lockfree::shared {
 
 enum Role : std::uint32_t { kUnknown = 0, kProducer = 1, kConsumer = 2 };
 
-// Those who sleep until something changes. Who is killed in its sleep stays counted: that costs the
-// others a system call for each change, and nothing else.
-struct Event {
-    std::atomic<std::uint32_t> epoch;
-    std::atomic<std::uint32_t> sleepers;
-
-    // After what was changed.
-    void notify() noexcept {
-        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with prepare()
-        notify_ordered();
-    }
-    // The same behind a fence of that order.
-    void notify_ordered() noexcept {
-        if (sleepers.load(std::memory_order_relaxed) == 0) return;
-        epoch.fetch_add(1, std::memory_order_release);
-        os::futex_wake(epoch, 0x7fff'ffff, os::Scope::kShared);
-    }
-    [[nodiscard]] std::uint32_t prepare() noexcept {
-        sleepers.fetch_add(1, std::memory_order_relaxed);
-        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with notify()
-        return epoch.load(std::memory_order_acquire);
-    }
-    void cancel() noexcept { sleepers.fetch_sub(1, std::memory_order_relaxed); }
-};
+using Event = BasicEventCount<SystemWaiting, os::Scope::kShared>;
 
 // Told of the place of a dead member, for what it left behind.
 using Recover = std::function<void(std::size_t place)>;
 
+// What a lock must know of processes: a template parameter beside the atomics, for the model
+// checker.
+struct SystemProcesses {
+    using Spinner = lockfree::Spinner;
+    static os::ProcessIdentity self() noexcept { return os::this_process(); }
+    static bool is_alive(os::ProcessIdentity process) noexcept { return os::is_alive(process); }
+    // At most once a millisecond since `looked`, in ns of the steady clock: it takes longer than
+    // most owners have a lock.
+    static bool is_time_to_look(std::atomic<std::int64_t>& looked) noexcept;
+};
+
 // A lock that names its owner, so that the one after a dead owner can take it over.
-class Lock {
+template <typename Atomics = StdAtomics, typename Processes = SystemProcesses>
+class BasicLock {
+    template <typename U>
+    using Atomic = typename Atomics::template atomic<U>;
+
   public:
     // Spins for a moment. False when another thread or process has it, which lives, or was alive
-    // less than a millisecond before: `looked` is when this handle looked last, in ns of the steady
-    // clock.
+    // when this handle `looked` last, less than a millisecond before.
     [[nodiscard]] bool try_take(std::atomic<std::int64_t>& looked) noexcept {
         os::ProcessIdentity owner = 0;
-        return owner_.compare_exchange_strong(owner, os::this_process(), std::memory_order_acquire,
-                                              std::memory_order_relaxed) ||
-               try_hard(looked);
+        return take_from(owner) || try_hard(looked);
     }
     // Whether somebody failed to take it meanwhile, and must be told. Ends with a fence of seq_cst
     // order.
     [[nodiscard]] bool release() noexcept {
-        owner_.store(0, std::memory_order_release);           // pairs with try_take()
-        std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with try_hard()
+        owner_.store(0, std::memory_order_release);  // pairs with try_take()
+        Atomics::fence(std::memory_order_seq_cst);   // pairs with try_hard()
         if (wanted_.load(std::memory_order_relaxed) == 0) return false;
         wanted_.store(0, std::memory_order_relaxed);
+        // Or who comes now could have its wish taken back unseen, and sleep.
+        Atomics::fence(std::memory_order_seq_cst);
         return true;
     }
     [[nodiscard]] bool is_taken() const noexcept {
@@ -70,15 +62,37 @@ class Lock {
     }
     // Whether the calling process has it: not the child of a fork that was made meanwhile.
     [[nodiscard]] bool is_own() const noexcept {
-        return owner_.load(std::memory_order_relaxed) == os::this_process();
+        return owner_.load(std::memory_order_relaxed) == Processes::self();
     }
 
   private:
-    [[nodiscard]] bool try_hard(std::atomic<std::int64_t>& looked) noexcept;
+    // Writes to `owner` who has it instead.
+    bool take_from(os::ProcessIdentity& owner) noexcept {
+        return owner_.compare_exchange_strong(owner, Processes::self(), std::memory_order_acquire,
+                                              std::memory_order_relaxed);
+    }
+    bool try_hard(std::atomic<std::int64_t>& looked) noexcept {
+        os::ProcessIdentity owner = 0;
+        typename Processes::Spinner spinner;
+        do {
+            owner = 0;
+            if (take_from(owner)) return true;
+        } while (spinner.spin());
+        // What a dead one had begun was not made known, so that nothing has to be put right.
+        if (Processes::is_time_to_look(looked) && !Processes::is_alive(owner) && take_from(owner)) {
+            return true;
+        }
+        // Either the owner sees this, or it is seen here that it is through.
+        wanted_.store(1, std::memory_order_relaxed);
+        Atomics::fence(std::memory_order_seq_cst);  // pairs with release()
+        owner = 0;
+        return take_from(owner);
+    }
 
-    std::atomic<os::ProcessIdentity> owner_;
-    std::atomic<std::uint32_t> wanted_;
+    Atomic<os::ProcessIdentity> owner_{0};
+    Atomic<std::uint32_t> wanted_{0};
 };
+using Lock = BasicLock<>;
 
 // A table of the handles that processes have. A dead one's place becomes free once it was said to
 // Recover; whoever does that may die over it, too.
