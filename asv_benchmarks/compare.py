@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.contestants import Calls, MissingPeerError
+from benchmarks.contestants import Calls, Contest, MissingPeerError
 from rich.console import Console
 from rich.table import Table
 
@@ -45,8 +45,12 @@ def suites(topic: str | None = None) -> Iterator[type]:
             continue
         module = importlib.import_module(f"benchmarks.{module_info.name}")
         for value in vars(module).values():
-            if isinstance(value, type) and hasattr(value, "time_dwcp"):
+            if isinstance(value, type) and hasattr(value, "params") and is_suite(value):
                 yield value
+
+
+def is_suite(value: type) -> bool:
+    return any(name.startswith("time_dwcp") for name in dir(value))
 
 
 def topics() -> list[str]:
@@ -83,10 +87,13 @@ def calls_for(timer: timeit.Timer) -> int:
 
 @dataclass
 class Measured:
-    """Best seconds of one call for each contestant, and what else a suite tracks."""
+    """Best seconds of one call for each contestant, what it works on, and what a suite tracks.
+
+    Of a Contest, the seconds are those of an item.
+    """
 
     seconds: dict[str, float]
-    volume_bytes: int
+    volume_bytes: int | None
     tracked: dict[str, float]
 
 
@@ -107,6 +114,9 @@ def measure(suite: Any, case: tuple[Any, ...], rounds: int) -> Measured:
             for name in dir(instance)
             if name.startswith("track_")
         }
+        if isinstance(instance, Contest):
+            items = {name: value / instance.count for name, value in best.items()}
+            return Measured(items, None, tracked)
         return Measured(best, instance.volume(*case), tracked)
     finally:
         if hasattr(instance, "teardown"):
@@ -133,12 +143,12 @@ def is_peer(name: str) -> bool:
 def row(suite: Any, case: tuple[Any, ...], measured: Measured) -> dict[str, Any]:
     seconds = measured.seconds
     peers = [name for name in seconds if is_peer(name)]
-    rates = {name: measured.volume_bytes / s / 1e9 for name, s in seconds.items()}
-    return {
+    best_peer = min(peers, key=seconds.__getitem__)
+    best_dwcp = min((n for n in seconds if n.startswith("dwcp")), key=seconds.__getitem__)
+    found = {
         "suite": suite.__name__,
         "case": dict(zip(suite.param_names, case, strict=True)),
         "seconds": seconds,
-        "gigabytes_per_second": rates,
         "ratio": {
             f"{peer}/{ours}": seconds[peer] / seconds[ours]
             for ours in seconds
@@ -146,13 +156,15 @@ def row(suite: Any, case: tuple[Any, ...], measured: Measured) -> dict[str, Any]
             for peer in peers
         },
         "tracked": measured.tracked,
-        "best_peer": min(peers, key=lambda name: seconds[name]),
+        "best_peer": best_peer,
+        "best_dwcp": best_dwcp,
+        "best_ratio": seconds[best_peer] / seconds[best_dwcp],
     }
-
-
-def best_ratio(item: dict[str, Any]) -> float:
-    """How many times faster dwcp is than the best of its peers."""
-    return float(item["ratio"][f"{item['best_peer']}/dwcp"])
+    if measured.volume_bytes is not None:
+        found["gigabytes_per_second"] = {
+            name: measured.volume_bytes / s / 1e9 for name, s in seconds.items()
+        }
+    return found
 
 
 def show_calls(console: Console, suite: Any, rows: list[dict[str, Any]]) -> None:
@@ -169,13 +181,34 @@ def show_calls(console: Console, suite: Any, rows: list[dict[str, Any]]) -> None
         for name, value in seconds.items():
             text = f"{duration(value)} {item['gigabytes_per_second'][name]:.3g} GB/s"
             cells.append(f"[bold]* {text}[/]" if name == winner else text)
-        ratio = best_ratio(item)
+        ratio = item["best_ratio"]
+        cells.append(f"[{'green' if ratio >= 1 else 'red'}]{ratio:.2f}[/]")
+        table.add_row(*cells)
+    console.print(table)
+
+
+def show_contest(console: Console, suite: Any, rows: list[dict[str, Any]]) -> None:
+    """What one item takes, the winner marked, and the best of ours to the best peer."""
+    title = f"{suite.__name__}: {suite.__doc__.splitlines()[0]} Time for one {suite.item}."
+    table = Table(title=title, title_justify="left")
+    for name in (*suite.param_names, *rows[0]["seconds"], "dwcp : best peer"):
+        table.add_column(name, justify="right")
+    for item in rows:
+        winner = min(item["seconds"], key=item["seconds"].__getitem__)
+        cells = [f"{value:,}" for value in item["case"].values()]
+        for name, value in item["seconds"].items():
+            text = duration(value)
+            cells.append(f"[bold]* {text}[/]" if name == winner else text)
+        ratio = item["best_ratio"]
         cells.append(f"[{'green' if ratio >= 1 else 'red'}]{ratio:.2f}[/]")
         table.add_row(*cells)
     console.print(table)
 
 
 def show(console: Console, suite: Any, rows: list[dict[str, Any]]) -> None:
+    if issubclass(suite, Contest):
+        show_contest(console, suite, rows)
+        return
     if issubclass(suite, Calls):
         by_tier = itertools.groupby(rows, key=lambda item: item["case"]["tier"])
         for _, of_tier in by_tier:

@@ -11,15 +11,19 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from benchmarks.contestants import Calls
+from benchmarks.contestants import Calls, Contest
 
 PACKAGES = (
     "numpy", "isal", "zlib-ng", "deflate", "fastcrc", "crc32c-rs", "crc32c", "google-crc32c",
-    "awscrt", "imagecodecs", "xxhash", "pyfastcdc",
+    "awscrt", "imagecodecs", "xxhash", "pyfastcdc", "cloudtoid-interprocess", "kickmsg",
+    "membridge", "iceoryx2", "faster-fifo",
 )  # fmt: skip
 # Okabe and Ito's colours, which colour-blind people can tell apart, in an order of contrast.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C510A")
-MARKERS = "sD^vPXo"
+COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C510A", "#999999",
+    "#000000",
+)  # fmt: skip
+MARKERS = "sD^vPXo*<"
 
 
 def processor() -> str:
@@ -46,32 +50,36 @@ def size_label(size: float) -> str:
     return f"{size:g}"
 
 
-def plot(folder: Path, suite: Any, rows: list[dict[str, Any]]) -> None:
-    """GB/s against size: ours, peers, and memchr, which only reads."""
+def draw(
+    folder: Path, suite: Any, x: list[float], lines: dict[str, list[float]], labels: dict[str, str]
+) -> None:
+    """One line for each contestant, ours thick; `ceiling` is dashed."""
     figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
-    sizes = [row["case"]["size"] for row in rows]
-    names = [name for name in rows[0]["seconds"] if name not in ("dwcp", "ceiling")]
-    for name, colour, marker in zip(["dwcp", *names], COLOURS, MARKERS, strict=False):
-        rates = [row["gigabytes_per_second"][name] for row in rows]
-        ours = name == "dwcp"
+    styles = zip(COLOURS, MARKERS, strict=True)
+    for name, values in sorted(lines.items(), key=lambda item: not item[0].startswith("dwcp")):
+        if name == "ceiling":
+            axes.plot(x, values, "--", color="#666666", linewidth=1.2, label=labels["ceiling"])
+            continue
+        colour, marker = next(styles)
+        ours = name.startswith("dwcp")
         axes.plot(
-            sizes, rates, color=colour, marker=marker, markersize=6 if ours else 4,
+            x, values, color=colour, marker=marker, markersize=6 if ours else 4,
             linewidth=3 if ours else 1.4, zorder=3 if ours else 2, label=name,
         )  # fmt: skip
-    if "ceiling" in rows[0]["seconds"]:
-        ceiling = [row["gigabytes_per_second"]["ceiling"] for row in rows]
-        axes.plot(sizes, ceiling, "--", color="#666666", linewidth=1.2, label="ceiling (memchr)")
     axes.set_xscale("log", base=2)
-    axes.set_xticks(sizes, [size_label(size) for size in sizes])
+    axes.set_xticks(x, [size_label(value) for value in x])
     axes.minorticks_off()
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel("bytes a call")
-    axes.set_ylabel("GB/s")
-    axes.grid(alpha=0.3)
+    axes.set_xlabel(labels["x"])
+    axes.set_ylabel(labels["y"])
+    if "log" in labels:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3, which="both")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(
         f"{suite.__doc__.splitlines()[0].rstrip('.')}, from Python\n"
-        f"{processor()}, {rows[0]['case']['tier']}, {date.today().isoformat()}",
+        f"{processor()}, {labels['under']}{date.today().isoformat()}",
         loc="left",
         fontsize=10,
     )
@@ -81,13 +89,58 @@ def plot(folder: Path, suite: Any, rows: list[dict[str, Any]]) -> None:
     plt.close(figure)
 
 
+def plot_calls(folder: Path, suite: Any, rows: list[dict[str, Any]]) -> None:
+    """GB/s against size: ours, peers, and memchr, which only reads."""
+    lines = {
+        name: [row["gigabytes_per_second"][name] for row in rows] for name in rows[0]["seconds"]
+    }
+    labels = {
+        "x": "bytes a call",
+        "y": "GB/s",
+        "ceiling": "ceiling (memchr)",
+        "under": f"{rows[0]['case']['tier']}, ",
+    }
+    draw(folder, suite, [row["case"]["size"] for row in rows], lines, labels)
+
+
+def plot_contest(folder: Path, suite: Any, rows: list[dict[str, Any]]) -> None:
+    """What one item takes against the first parameter."""
+    lines = {name: [row["seconds"][name] * 1e9 for row in rows] for name in rows[0]["seconds"]}
+    first = suite.param_names[0]
+    labels = {"x": first, "y": f"ns for one {suite.item}", "under": "", "log": "y"}
+    draw(folder, suite, [row["case"][first] for row in rows], lines, labels)
+
+
+def contest_table(suite: Any, rows: list[dict[str, Any]]) -> str:
+    contestants = list(rows[0]["seconds"])
+    head = [*suite.param_names, *contestants, "dwcp : best peer"]
+    lines = [
+        f"### {suite.__doc__.splitlines()[0].rstrip('.')}",
+        "",
+        f"Nanoseconds for one {suite.item}.",
+        "",
+        " | ".join(["", *head, ""]),
+        "|" + "---|" * len(head),
+    ]
+    for row in rows:
+        seconds = row["seconds"]
+        winner = min(seconds, key=seconds.__getitem__)
+        ratio = row["best_ratio"]
+        cells = [f"{value:,}" for value in row["case"].values()]
+        for name in contestants:
+            cell = f"{seconds[name] * 1e9:,.0f}"
+            cells.append(f"**{cell}**" if name == winner else cell)
+        lines.append(" | ".join(["", *cells, f"{ratio:.2f} ({row['best_peer']})", ""]))
+    return "\n".join(line.strip() for line in lines)
+
+
 def table(suite: Any, rows: list[dict[str, Any]]) -> str:
     contestants = list(rows[0]["seconds"])
     head = ["bytes", *contestants, "dwcp : best peer"]
     lines = [f"### {suite.__doc__.splitlines()[0].rstrip('.')}", "", " | ".join(["", *head, ""])]
     lines.append("|" + "---|" * len(head))
     for row in rows:
-        ratio = row["ratio"][f"{row['best_peer']}/dwcp"]
+        ratio = row["best_ratio"]
         cells = [size_label(row["case"]["size"])]
         for name in contestants:
             small = row["case"]["size"] < 4096
@@ -102,21 +155,29 @@ def table(suite: Any, rows: list[dict[str, Any]]) -> str:
 def write(
     folder: Path, topic: str, results: dict[Any, list[dict[str, Any]]], tiers: list[dict[str, Any]]
 ) -> None:
-    """Plots, tables and raw results of the suites whose contestants are single calls."""
+    """Plots, tables and raw results."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = [
         f"# Benchmarks: {topic}",
         f"Measured on {date.today().isoformat()} by `ci/bench {topic}` on "
         f"{processor()}, Python {platform.python_version()}; {versions()}.",
-        "Nanoseconds a call below 4 KiB, GB/s from there on, best of the rounds of one run in "
-        "which all took turns. Bold where dwcp is the fastest. The ceiling is memchr, which reads "
-        "every byte once.",
+        "Best of the rounds of one run in which all took turns. Bold: the fastest.",
     ]
+    if any(issubclass(suite, Calls) for suite in results):
+        parts.append(
+            "Nanoseconds a call below 4 KiB, GB/s from there on. Bold where dwcp is the fastest. "
+            "The ceiling is memchr, which reads every byte once."
+        )
     for suite, rows in results.items():
-        if not issubclass(suite, Calls):
-            continue
-        plot(folder, suite, rows)
-        parts.append(table(suite, rows))
+        if issubclass(suite, Calls):
+            plot_calls(folder, suite, rows)
+            parts.append(table(suite, rows))
+        elif issubclass(suite, Contest):
+            # A line needs more than one place.
+            if len({row["case"][suite.param_names[0]] for row in rows}) > 1:
+                plot_contest(folder, suite, rows)
+                parts.append(f"![{suite.__doc__.splitlines()[0]}]({suite.__name__.lower()}.svg)")
+            parts.append(contest_table(suite, rows))
     if tiers:
         lines = [f"### {tiers[0]['tier']} against the portable code, 16 KiB", ""]
         lines += ["| suite | times as fast |", "|---|---|"]

@@ -1,86 +1,109 @@
 """Queues between threads, beside those of the standard library.
 
-A rate in GB/s counts eight bytes, a reference, for each item.
+The contestants whose names begin with dwcp are our structures. A bound is given to those that have
+one.
 """
 
 import queue
+import sys
 import threading
 from collections import deque
+from collections.abc import Callable
+from functools import partial
+from itertools import repeat
 from typing import Any, ClassVar
 
 from dwcp import lockfree
 
-REPEAT = 256
+from .contestants import Contest
+
+GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
-def make(name: str) -> Any:
-    kind = getattr(lockfree, name)
-    return kind(1024) if name in ("MpmcQueue", "SpscRing") else kind()
+class Deque(deque[Any]):
+    """With the names of the others. It has neither a bound nor a way to wait."""
+
+    put = deque.append
+    get = deque.popleft
 
 
-def put_and_get(put: Any, get: Any) -> None:
-    for _ in range(REPEAT):
-        put(None)
-        get()
+MAKE: dict[str, Callable[[int], Any]] = {
+    "dwcp_mpmc_queue": lockfree.MpmcQueue,
+    "dwcp_spsc_ring": lockfree.SpscRing,
+    "dwcp_queue": lambda _: lockfree.Queue(),
+    "dwcp_stack": lambda _: lockfree.Stack(),
+    "simple_queue": lambda _: queue.SimpleQueue(),
+    "queue": queue.Queue,
+    "deque": lambda _: Deque(),
+}
+WAITING = tuple(name for name in MAKE if name != "deque")
 
 
-class PutGet:
+class Pairs:
+    """One item put and got again, over and over, behind `before` that are there."""
+
+    def __init__(self, made: Any, before: int) -> None:
+        self.put, self.get = made.put, made.get
+        for _ in range(before):
+            self.put(None)
+
+    def run(self, count: int) -> None:
+        put, get = self.put, self.get
+        for _ in repeat(None, count):
+            put(None)
+            get()
+
+    def close(self) -> None:
+        """Nothing is to be done."""
+
+
+class PutGet(Contest):
     """One item put and got again by one thread."""
 
-    params: ClassVar = (["MpmcQueue", "SpscRing", "Queue", "Stack"],)
-    param_names = ("structure",)
+    contestants = tuple(MAKE)
+    params: ClassVar = ([1, 64, 1024, 65536],)
+    param_names = ("capacity",)
+    count = 256
 
-    def setup(self, structure: str) -> None:
-        self.ours = make(structure)
-        self.simple: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.queue: queue.Queue[None] = queue.Queue()
-        self.deque: deque[None] = deque()
-
-    def volume(self, structure: str) -> int:
-        return 8 * REPEAT
-
-    def time_dwcp(self, structure: str) -> None:
-        put_and_get(self.ours.put, self.ours.get)
-
-    def time_simple_queue(self, structure: str) -> None:
-        put_and_get(self.simple.put, self.simple.get)
-
-    def time_queue(self, structure: str) -> None:
-        put_and_get(self.queue.put, self.queue.get)
-
-    def time_deque(self, structure: str) -> None:
-        put_and_get(self.deque.append, self.deque.popleft)
+    def setup(self, capacity: int) -> None:
+        # Half full, so that all of the memory is gone through.
+        self.running = {name: Pairs(make(capacity), capacity // 2) for name, make in MAKE.items()}
 
 
-class Batches:
-    """256 items put and got again by one thread, by one call each where there is one."""
+class Batch:
+    """Items put and got again, by one call each where there is one."""
 
-    params: ClassVar = (["MpmcQueue", "SpscRing", "Queue", "Stack"],)
-    param_names = ("structure",)
+    def __init__(self, made: Any, size: int) -> None:
+        self.made, self.size = made, size
+        self.items = list(range(size))
 
-    def setup(self, structure: str) -> None:
-        self.items = list(range(REPEAT))
-        self.ours = make(structure)
-        self.simple: queue.SimpleQueue[int] = queue.SimpleQueue()
-        self.deque: deque[int] = deque()
+    def run(self, count: int) -> None:
+        made, size, items = self.made, self.size, self.items
+        if hasattr(made, "put_many"):
+            for _ in repeat(None, count // size):
+                made.put_many(items)
+                made.get_many(size)
+            return
+        put, get = made.put, made.get
+        for _ in repeat(None, count // size):
+            for item in items:
+                put(item)
+            [get() for _ in items]
 
-    def volume(self, structure: str) -> int:
-        return 8 * REPEAT
+    def close(self) -> None:
+        """Nothing is to be done."""
 
-    def time_dwcp(self, structure: str) -> None:
-        self.ours.put_many(self.items)
-        self.ours.get_many(REPEAT)
 
-    def time_simple_queue(self, structure: str) -> None:
-        for item in self.items:
-            self.simple.put(item)
-        get = self.simple.get
-        [get() for _ in self.items]
+class Batches(Contest):
+    """Items put and got again by one thread, so many at once."""
 
-    def time_deque(self, structure: str) -> None:
-        self.deque.extend(self.items)
-        get = self.deque.popleft
-        [get() for _ in self.items]
+    contestants = tuple(MAKE)
+    params: ClassVar = ([1, 8, 32, 256],)
+    param_names = ("batch",)
+    count = 1024
+
+    def setup(self, batch: int) -> None:
+        self.running = {name: Batch(make(1024), batch) for name, make in MAKE.items()}
 
 
 class Echo:
@@ -88,15 +111,15 @@ class Echo:
 
     def __init__(self, there: Any, back: Any) -> None:
         self.there, self.back = there, back
-        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread = threading.Thread(target=self.echo, daemon=True)
         self.thread.start()
 
-    def run(self) -> None:
+    def echo(self) -> None:
         while (item := self.there.get()) is not None:
             self.back.put(item)
 
-    def trips(self, count: int) -> None:
-        for _ in range(count):
+    def run(self, count: int) -> None:
+        for _ in repeat(None, count):
             self.there.put(True)
             self.back.get()
 
@@ -105,30 +128,106 @@ class Echo:
         self.thread.join()
 
 
-class RoundTrip:
+class RoundTrip(Contest):
     """An item to another thread and back, both waiting."""
 
-    params: ClassVar = (["MpmcQueue", "SpscRing", "Queue", "Stack"],)
-    param_names = ("structure",)
-    trips = 100
+    contestants = WAITING
+    params: ClassVar = ([1, 1024],)
+    param_names = ("capacity",)
+    item = "round trip"
+    count = 100
 
-    def setup(self, structure: str) -> None:
-        self.ours = Echo(make(structure), make(structure))
-        self.simple = Echo(queue.SimpleQueue(), queue.SimpleQueue())
-        self.queue = Echo(queue.Queue(), queue.Queue())
+    def setup(self, capacity: int) -> None:
+        self.running = {name: Echo(MAKE[name](capacity), MAKE[name](capacity)) for name in WAITING}
 
-    def teardown(self, structure: str) -> None:
-        for echo in (self.ours, self.simple, self.queue):
-            echo.close()
 
-    def volume(self, structure: str) -> int:
-        return 8 * self.trips
+class Group:
+    """Threads that each put and get on a queue of their own when they are told to."""
 
-    def time_dwcp(self, structure: str) -> None:
-        self.ours.trips(self.trips)
+    def __init__(self, make: Callable[[], Any], threads: int) -> None:
+        self.count = 0
+        self.begin = threading.Barrier(threads + 1)
+        self.end = threading.Barrier(threads + 1)
+        self.threads = [
+            threading.Thread(target=self.work, args=(make(),), daemon=True) for _ in range(threads)
+        ]
+        for thread in self.threads:
+            thread.start()
 
-    def time_simple_queue(self, structure: str) -> None:
-        self.simple.trips(self.trips)
+    def work(self, made: Any) -> None:
+        pairs = Pairs(made, 0)
+        while self.begin.wait() >= 0 and self.count > 0:
+            pairs.run(self.count)
+            self.end.wait()
 
-    def time_queue(self, structure: str) -> None:
-        self.queue.trips(self.trips)
+    def run(self, count: int) -> None:
+        self.count = count // len(self.threads)
+        self.begin.wait()
+        self.end.wait()
+
+    def close(self) -> None:
+        self.count = 0
+        self.begin.wait()
+        for thread in self.threads:
+            thread.join()
+
+
+class Scaling(Contest):
+    """Items put and got again by threads with a queue each: what one item takes all together."""
+
+    contestants = WAITING
+    params: ClassVar = ([1, 2],)
+    param_names = ("threads",)
+    count = 100_000
+
+    def setup(self, threads: int) -> None:
+        self.running = {name: Group(partial(MAKE[name], 1024), threads) for name in WAITING}
+
+
+if not GIL:
+
+    class SpinningEcho(Echo):
+        """Both sides look over and over again, while they are told to go on."""
+
+        def echo(self) -> None:
+            get, put = self.there.try_get, self.back.put
+            while (count := self.there.get()) > 0:
+                put(True)
+                for _ in repeat(None, count):
+                    while get() is None:
+                        pass
+                    put(True)
+
+        def run(self, count: int) -> None:
+            put, get = self.there.put, self.back.try_get
+            put(count)
+            self.back.get()
+            for _ in repeat(None, count):
+                put(True)
+                while get() is None:
+                    pass
+
+        def close(self) -> None:
+            self.there.put(0)
+            self.thread.join()
+
+    class SpinningRoundTrip(Contest):
+        """An item to another thread and back, both in loops; SimpleQueue waits.
+
+        Only without the GIL. SimpleQueue in a loop takes thousands of times as long: who looks
+        keeps the other one from putting.
+        """
+
+        contestants = tuple(name for name in WAITING if name != "queue")
+        params: ClassVar = ([1024],)
+        param_names = ("capacity",)
+        item = "round trip"
+        count = 1000
+
+        def setup(self, capacity: int) -> None:
+            self.running = {
+                name: (SpinningEcho if name.startswith("dwcp") else Echo)(
+                    MAKE[name](capacity), MAKE[name](capacity)
+                )
+                for name in self.contestants
+            }

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from dwcp.lockfree import shared
 
-from .contestants import load
+from .contestants import Contest, load
 
 SIZES = [64, 1024, 64 << 10, 1 << 20]
 # Messages of a burst, and of how many of them there is room at once.
@@ -345,40 +345,17 @@ class Echo:
             link.let_go()
 
 
-class Contest:
-    """A suite that has one of these for each contestant."""
-
-    contestants: ClassVar[tuple[str, ...]] = ()
-    running: dict[str, Any]
-
-    def __init_subclass__(cls) -> None:
-        for name in cls.contestants:
-
-            def time(self: "Contest", *_: object, name: str = name) -> None:
-                self.running[name].run(self.count)
-
-            setattr(cls, f"time_{name}", time)
-
-    count = 0
-
-    def teardown(self, *_: object) -> None:
-        for running in self.running.values():
-            running.close()
-
-
 class Burst(Contest):
     """Messages that a child process sends as fast as it can."""
 
     contestants = tuple(LINKS)
     params: ClassVar = (SIZES,)
     param_names = ("size",)
+    item = "message"
 
     def setup(self, size: int) -> None:
         self.count = BURST[size]
         self.running = {name: Flow(link(size)) for name, link in LINKS.items()}
-
-    def volume(self, size: int) -> int:
-        return BURST[size] * size
 
 
 class ProcessRoundTrip(Contest):
@@ -390,6 +367,7 @@ class ProcessRoundTrip(Contest):
     contestants = tuple(name for name in LINKS if name != "dwcp_in_place")
     params: ClassVar = ([64], [0, 200])
     param_names = ("size", "work_us")
+    item = "round trip"
 
     def setup(self, size: int, work_us: int) -> None:
         self.count = 100
@@ -397,6 +375,3 @@ class ProcessRoundTrip(Contest):
             name: Echo(LINKS[name](size), LINKS[name](size), work_us / 1e6)
             for name in self.contestants
         }
-
-    def volume(self, size: int, work_us: int) -> int:
-        return 2 * 100 * size

@@ -8,7 +8,7 @@ times each by itself; ci/bench times them in turns and prints ratios of minima.
 import importlib
 from collections.abc import Callable
 from functools import reduce
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from dwcp import isa
 
@@ -48,6 +48,39 @@ class Calls(Forced):
                 function(*arguments)
 
             setattr(cls, f"time_{name}", time)
+
+
+class Running(Protocol):
+    """A contestant that is ready."""
+
+    def run(self, count: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Contest:
+    """A suite of contestants that pass on items, of which each call takes `count`.
+
+    setup() fills `running` and sets `count`; the subclass lists the names in `contestants`, from
+    which the methods time_<name> are made. Reports say what one `item` takes.
+    """
+
+    contestants: ClassVar[tuple[str, ...]] = ()
+    item: ClassVar[str] = "item"
+    running: dict[str, Running]
+    count: int
+
+    def __init_subclass__(cls) -> None:
+        for name in cls.contestants:
+
+            def time(self: "Contest", *_: object, name: str = name) -> None:
+                self.running[name].run(self.count)
+
+            setattr(cls, f"time_{name}", time)
+
+    def teardown(self, *_: object) -> None:
+        for running in self.running.values():
+            running.close()
 
 
 class MissingPeerError(ImportError):

@@ -13,7 +13,7 @@ sys.path.insert(0, str(ROOT))
 
 import compare  # noqa: E402
 
-from benchmarks import bench_checksum, contestants  # noqa: E402
+from benchmarks import bench_checksum, bench_lockfree, contestants  # noqa: E402
 
 SUITES: list[Any] = list(compare.suites())
 
@@ -49,9 +49,10 @@ def test_topics_select_suites() -> None:
 def test_smallest_case_of_each_suite_runs(suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare, "MEASURE_SECONDS_MIN", 0.0)
     row = run(suite)
-    assert row["seconds"]["dwcp"] > 0
-    assert row["gigabytes_per_second"]["dwcp"] > 0
+    assert all(seconds > 0 for seconds in row["seconds"].values())
+    assert all(rate > 0 for rate in row.get("gigabytes_per_second", {"": 1}).values())
     assert all(ratio > 0 for ratio in row["ratio"].values())
+    assert row["best_dwcp"].startswith("dwcp")
     assert compare.is_peer(row["best_peer"])
     assert not row["best_peer"].startswith("dwcp")
 
@@ -76,6 +77,19 @@ def test_a_peer_that_computes_something_else_is_refused(monkeypatch: pytest.Monk
     with pytest.raises(ValueError, match="crc32 and other give different values"):
         suite.setup("scalar", 64)
     suite.teardown()
+
+
+def test_a_contest_is_reported_by_what_an_item_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = pytest.importorskip("report", reason="matplotlib is in the extra 'bench'")
+    monkeypatch.setattr(compare, "MEASURE_SECONDS_MIN", 0.0)
+    suite = bench_lockfree.Batches
+    rows = [compare.row(suite, case, compare.measure(suite, case, 1)) for case in ((1,), (256,))]
+    assert rows[1]["seconds"]["dwcp_mpmc_queue"] < rows[0]["seconds"]["queue"]
+    report.write(tmp_path, "lockfree", {suite: rows}, [])
+    assert "<svg" in (tmp_path / "batches.svg").read_text()
+    assert "Nanoseconds for one item" in (tmp_path / "lockfree.md").read_text()
 
 
 def test_plots_and_tables_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

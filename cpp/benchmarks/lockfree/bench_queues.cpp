@@ -1,10 +1,11 @@
 // Queues, rings and stacks beside those of other libraries, for items of eight bytes.
 //
-//   bench_queues [KIND [ROUNDS]]      KIND: spsc, mpmc, unbounded, stack, or all
+//   bench_queues [KIND [ROUNDS [--json]]]      KIND: spsc, mpmc, unbounded, stack, or all
 //
 // In each row all take turns, round after round, and the best of each counts; after a colon how
 // many times as fast the best of ours is as the best of the others. Two threads are tied to two
-// processors. Peers are looked for among the installed headers (libboost-dev, libatomic-queue-dev,
+// processors. With --json each row is an object on a line of its own, for asv_benchmarks/queues.py.
+// Peers are looked for among the installed headers (libboost-dev, libatomic-queue-dev,
 // libreaderwriterqueue-dev, libconcurrentqueue-dev, libxenium-dev).
 #include <pthread.h>
 #include <sched.h>
@@ -70,7 +71,7 @@ double one_thread(Queue& queue) {
 // Million items a second from one thread to another.
 template <typename Queue>
 double throughput(Queue& queue) {
-    constexpr Item kItems = 1'000'000;
+    constexpr Item kItems = 2'000'000;
     std::barrier begin(2);
     std::jthread producer([&] {
         tie_to(1);
@@ -126,7 +127,7 @@ double round_trip(Queue& there, Queue& back) {
 // Million items a second in batches, where there are any.
 template <typename Queue, std::size_t kBatch>
 double batches(Queue& queue) {
-    constexpr Item kItems = 1 << 20;
+    constexpr Item kItems = 1 << 22;
     const auto put_all = [&](Item first) {
         Item items[kBatch];
         for (std::size_t i = 0; i < kBatch; ++i) items[i] = first + i;
@@ -180,11 +181,14 @@ concept Batched = requires(Queue& queue, Item* items) { queue.put_many(items, 1)
                   requires(Queue& queue, Item* items) { queue.push(items, 1); } ||
                   requires(Queue& queue, Item* items) { queue.enqueue_bulk(items, 1); };
 
-enum Measure { kOne, kThroughput, kRoundTrip, kBatch32, kBatch256, kMeasures };
+enum Measure { kOne, kThroughput, kRoundTrip, kBatch8, kBatch32, kBatch256, kMeasures };
 constexpr const char* kNames[kMeasures] = {"put and get by one thread, ns",
-                                           "one thread to another, million/s", "round trip, ns",
-                                           "batches of 32, million/s", "batches of 256, million/s"};
-constexpr bool kLessIsBetter[kMeasures] = {true, false, true, false, false};
+                                           "one thread to another, million/s",
+                                           "round trip, ns",
+                                           "batches of 8, million/s",
+                                           "batches of 32, million/s",
+                                           "batches of 256, million/s"};
+constexpr bool kLessIsBetter[kMeasures] = {true, false, true, false, false, false};
 
 struct Contestant {
     std::string name;
@@ -203,16 +207,40 @@ Contestant contestant(std::string name, Make make) {
                 if (measure == kThroughput) return throughput(*queue);
                 if (measure == kRoundTrip) return round_trip(*queue, *back);
                 if constexpr (Batched<Queue>) {
-                    return measure == kBatch32 ? batches<Queue, 32>(*queue)
-                                               : batches<Queue, 256>(*queue);
+                    if (measure == kBatch8) return batches<Queue, 8>(*queue);
+                    if (measure == kBatch32) return batches<Queue, 32>(*queue);
+                    return batches<Queue, 256>(*queue);
                 }
                 return 0;
             },
             {}};
 }
 
-void compare(const std::string& title, std::vector<Contestant> all, int rounds) {
-    std::printf("%s\n", title.c_str());
+void print_text(const char* name, const std::vector<Contestant>& all, Measure measure,
+                double ratio) {
+    std::printf("  %-34s", name);
+    for (const Contestant& one : all) {
+        if (one.best[measure] != 0) std::printf("  %s %.1f", one.name.c_str(), one.best[measure]);
+    }
+    if (ratio != 0) std::printf(": %.2f", ratio);
+    std::printf("\n");
+}
+// Names have nothing that JSON would have to escape.
+void print_json(const std::string& title, const char* name, const std::vector<Contestant>& all,
+                Measure measure, double ratio) {
+    std::printf(R"({"title": "%s", "measure": "%s", "ratio": %.3f, "values": {)", title.c_str(),
+                name, ratio);
+    const char* separator = "";
+    for (const Contestant& one : all) {
+        if (one.best[measure] == 0) continue;
+        std::printf(R"(%s"%s": %.2f)", separator, one.name.c_str(), one.best[measure]);
+        separator = ", ";
+    }
+    std::printf("}}\n");
+}
+
+void compare(const std::string& title, std::vector<Contestant> all, int rounds, bool json) {
+    if (!json) std::printf("%s\n", title.c_str());
     for (int number = 0; number < kMeasures; ++number) {
         const auto measure = static_cast<Measure>(number);
         const auto better = [&](double a, double b) {
@@ -227,18 +255,20 @@ void compare(const std::string& title, std::vector<Contestant> all, int rounds) 
         }
         double ours = 0;
         double theirs = 0;
-        std::printf("  %-34s", kNames[measure]);
         for (const Contestant& one : all) {
             const double value = one.best[measure];
-            if (value == 0) continue;
             double& best = one.name.starts_with("dwcp") ? ours : theirs;
-            if (better(value, best)) best = value;
-            std::printf("  %s %.1f", one.name.c_str(), value);
+            if (value != 0 && better(value, best)) best = value;
         }
-        if (ours != 0 && theirs != 0) {
-            std::printf(": %.2f", kLessIsBetter[measure] ? theirs / ours : ours / theirs);
+        double ratio = 0;  // none
+        if (ours != 0 && theirs != 0)
+            ratio = kLessIsBetter[measure] ? theirs / ours : ours / theirs;
+        if (json) {
+            print_json(title, kNames[measure], all, measure, ratio);
+        } else {
+            print_text(kNames[measure], all, measure, ratio);
         }
-        std::printf("\n");
+        std::fflush(stdout);
     }
 }
 
@@ -314,20 +344,23 @@ int main(int argc, char** argv) {
     const std::string_view kind = argc > 1 ? argv[1] : "all";
     const int rounds = argc > 2 ? std::atoi(argv[2]) : 7;
     const std::string_view kinds[] = {"all", "spsc", "mpmc", "unbounded", "stack"};
-    if (rounds < 1 || std::find(std::begin(kinds), std::end(kinds), kind) == std::end(kinds)) {
-        std::fprintf(stderr, "usage: bench_queues [spsc|mpmc|unbounded|stack|all [ROUNDS]]\n");
+    const bool json = argc > 3 && std::string_view(argv[3]) == "--json";
+    if (rounds < 1 || argc > (json ? 4 : 3) ||
+        std::find(std::begin(kinds), std::end(kinds), kind) == std::end(kinds)) {
+        std::fprintf(stderr,
+                     "usage: bench_queues [spsc|mpmc|unbounded|stack|all [ROUNDS [--json]]]\n");
         return 2;
     }
     // A mutex is cheaper in a process that has never had a second thread.
     std::jthread([] {}).join();
     tie_to(0);
     const auto wanted = [&](std::string_view name) { return kind == "all" || kind == name; };
-    for (const std::size_t capacity : {1024, 65536}) {
+    for (const std::size_t capacity : {16, 1024, 65536}) {
         const std::string label = ", capacity " + std::to_string(capacity);
-        if (wanted("spsc")) compare("one to one" + label, spsc(capacity), rounds);
-        if (wanted("mpmc")) compare("any to any" + label, mpmc(capacity), rounds);
+        if (wanted("spsc")) compare("one to one" + label, spsc(capacity), rounds, json);
+        if (wanted("mpmc")) compare("any to any" + label, mpmc(capacity), rounds, json);
     }
-    if (wanted("unbounded")) compare("unbounded", unbounded(), rounds);
-    if (wanted("stack")) compare("stacks", stacks(), rounds);
+    if (wanted("unbounded")) compare("unbounded", unbounded(), rounds, json);
+    if (wanted("stack")) compare("stacks", stacks(), rounds, json);
     return 0;
 }

@@ -5,7 +5,7 @@
 // when two things have happened to it, in whichever order: it stopped being the dummy, and its item
 // was moved out. Nodes are freed with the queue only, so that a thread that comes late reads a
 // valid node, and sees by a tag that it was late: memory stays at the most that was ever needed at
-// once.
+// once, and what threads keep for themselves (see detail/node_cache.hpp).
 //
 // All operations may be called from any thread. They are lock-free, but for the allocator, which is
 // called when no node is left over. No failure is spurious; items come out first in, first out.

@@ -2,9 +2,10 @@
 // numbered nodes and a tag beside the top, so that a top that was taken and put back is not taken
 // for unchanged.
 //
-// Nodes are freed with the stack only: memory stays at the most that was ever needed at once. All
-// operations may be called from any thread. They are lock-free, but for the allocator, which is
-// called when no node is left over. No failure is spurious; items come out last in, first out.
+// Nodes are freed with the stack only: memory stays at the most that was ever needed at once, and
+// what threads keep for themselves (see detail/node_cache.hpp). All operations may be called from
+// any thread. They are lock-free, but for the allocator, which is called when no node is left over.
+// No failure is spurious; items come out last in, first out.
 #pragma once
 
 #include <cstddef>
