@@ -36,7 +36,7 @@ class Shared {
         if (outcome == Outcome::kShutDown && !putting && attempt()) return true;
         if (outcome != Outcome::kShutDown && patience.block) {
             // About as long as it takes to let go of the GIL and to get it back.
-            dwcp::lockfree::Spinner spinner(10);
+            dwcp::lockfree::Spinner spinner(std::chrono::nanoseconds(300));
             while (spinner.spin()) {
                 if (attempt()) return true;
             }

@@ -13,26 +13,33 @@
 
 namespace dwcp::lockfree {
 
-// Tries for a few microseconds before sleeping pays: a wake-up through the kernel takes ten times
-// as long. Not at all on one processor, where nobody else runs meanwhile.
+// Tries for some microseconds before sleeping pays: a wake-up through the kernel takes twice as long
+// and more. Not at all on one processor, where nobody else runs meanwhile.
 class Spinner {
   public:
-    static constexpr int kSpins = 200;
+    // Less than what a wake-up costs, which this may save.
+    static constexpr std::chrono::microseconds kTime{20};
 
-    explicit Spinner(int spins = kSpins) noexcept : spins_(spins) {}
+    explicit Spinner(std::chrono::nanoseconds time = kTime) noexcept : time_(time) {}
 
     // False when it is time to sleep.
     bool spin() noexcept {
         static const bool kOthersRun = os::usable_cpus() > 1;
-        if (!kOthersRun || count_ >= spins_) return false;
-        ++count_;
+        if (!kOthersRun) return false;
+        // Not each time: a look at the clock takes as long as one at most structures.
+        if (count_++ % 8 == 0) {
+            const auto now = std::chrono::steady_clock::now();
+            if (count_ == 1) end_ = now + time_;
+            if (now >= end_) return false;
+        }
         StdAtomics::pause();
         return true;
     }
 
   private:
-    int spins_;
-    int count_ = 0;
+    std::chrono::nanoseconds time_;
+    std::chrono::steady_clock::time_point end_;
+    unsigned count_ = 0;
 };
 
 // How the system lets threads wait: a template parameter beside the atomics, for the model checker.

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,7 +26,10 @@ using Recover = std::function<void(std::size_t place)>;
 // What a lock must know of processes: a template parameter beside the atomics, for the model
 // checker.
 struct SystemProcesses {
-    using Spinner = lockfree::Spinner;
+    struct Spinner : lockfree::Spinner {
+        // Longer than most owners have a lock.
+        Spinner() noexcept : lockfree::Spinner(std::chrono::microseconds(5)) {}
+    };
     static os::ProcessIdentity self() noexcept { return os::this_process(); }
     static bool is_alive(os::ProcessIdentity process) noexcept { return os::is_alive(process); }
     // At most once a millisecond since `looked`, in ns of the steady clock: it takes longer than
