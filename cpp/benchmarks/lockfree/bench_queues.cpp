@@ -71,7 +71,7 @@ double one_thread(Queue& queue) {
 // Million items a second from one thread to another.
 template <typename Queue>
 double throughput(Queue& queue) {
-    constexpr Item kItems = 2'000'000;
+    constexpr Item kItems = 1'000'000;
     std::barrier begin(2);
     std::jthread producer([&] {
         tie_to(1);
@@ -127,7 +127,7 @@ double round_trip(Queue& there, Queue& back) {
 // Million items a second in batches, where there are any.
 template <typename Queue, std::size_t kBatch>
 double batches(Queue& queue) {
-    constexpr Item kItems = 1 << 22;
+    constexpr Item kItems = 1 << 21;
     const auto put_all = [&](Item first) {
         Item items[kBatch];
         for (std::size_t i = 0; i < kBatch; ++i) items[i] = first + i;
