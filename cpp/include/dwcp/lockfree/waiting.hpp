@@ -13,8 +13,8 @@
 
 namespace dwcp::lockfree {
 
-// Tries for some microseconds before sleeping pays: a wake-up through the kernel takes twice as long
-// and more. Not at all on one processor, where nobody else runs meanwhile.
+// Tries for some microseconds before sleeping pays: a wake-up through the kernel takes twice as
+// long and more. Not at all on one processor, where nobody else runs meanwhile.
 class Spinner {
   public:
     // Less than what a wake-up costs, which this may save.
