@@ -35,8 +35,12 @@ def run(program: Path, kind: str, rounds: int) -> list[dict[str, Any]]:
 
 def text(row: dict[str, Any]) -> str:
     values = ", ".join(f"{name} {value:.1f}" for name, value in row["values"].items())
-    ratio = f": {row['ratio']:.2f}" if row["ratio"] else ""
-    return f"{row['title']}: {row['measure']}: {values}{ratio}"
+    return f"{row['title']}: {row['measure']}: {values}: {ratio(row)}"
+
+
+def ratio(row: dict[str, Any]) -> str:
+    """Of the bests, and the median of the rounds."""
+    return f"{row['ratio']:.2f} ({row['median']:.2f})" if row["ratio"] else "no peer"
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -51,7 +55,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         for name in names:
             cell = f"{row['values'][name]:.1f}" if name in row["values"] else ""
             cells.append(f"**{cell}**" if name == winner else cell)
-        cells.append(f"{row['ratio']:.2f}" if row["ratio"] else "")
+        cells.append(ratio(row))
         lines.append(" | ".join(["", *cells, ""]).strip())
     return "\n".join(lines)
 
@@ -88,7 +92,9 @@ def write(folder: Path, rows: list[dict[str, Any]]) -> None:
         "# Benchmarks: queues in C++",
         f"Measured on {date.today().isoformat()} by `ci/bench queues` on {processor()}. Best of "
         "the rounds of one run in which all took turns; two threads on two processors. The fastest "
-        "is bold.",
+        "is bold. The ratio is that of the best of ours and the best of the others; in brackets "
+        "the median of the ratios of all rounds, because where a host moves the processors nearer "
+        "and further, not all find them near as often.",
     ]
     for title in dict.fromkeys(row["title"] for row in rows):
         of_title = [row for row in rows if row["title"] == title]

@@ -13,11 +13,14 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from benchmarks.contestants import Calls, Contest
 
-PACKAGES = (
-    "numpy", "isal", "zlib-ng", "deflate", "fastcrc", "crc32c-rs", "crc32c", "google-crc32c",
-    "awscrt", "imagecodecs", "xxhash", "pyfastcdc", "cloudtoid-interprocess", "kickmsg",
-    "membridge", "iceoryx2", "faster-fifo",
-)  # fmt: skip
+# Peers by topic.
+PACKAGES = {
+    "checksum": (
+        "numpy", "isal", "zlib-ng", "deflate", "fastcrc", "crc32c-rs", "crc32c", "google-crc32c",
+        "awscrt", "imagecodecs", "xxhash", "pyfastcdc",
+    ),
+    "processes": ("cloudtoid-interprocess", "kickmsg", "membridge", "iceoryx2", "faster-fifo"),
+}  # fmt: skip
 # Okabe and Ito's colours, which colour-blind people can tell apart, in an order of contrast.
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C510A", "#999999",
@@ -33,9 +36,10 @@ def processor() -> str:
     return platform.machine()
 
 
-def versions() -> str:
-    found = []
-    for name in PACKAGES:
+def versions(topic: str) -> str:
+    """Of the Python, and of the peers that are installed."""
+    found = [f"Python {platform.python_version()}"]
+    for name in PACKAGES.get(topic, ()):
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
@@ -160,7 +164,7 @@ def write(
     parts = [
         f"# Benchmarks: {topic}",
         f"Measured on {date.today().isoformat()} by `ci/bench {topic}` on "
-        f"{processor()}, Python {platform.python_version()}; {versions()}.",
+        f"{processor()}; {versions(topic)}.",
         "Best of the rounds of one run in which all took turns. Bold: the fastest.",
     ]
     if any(issubclass(suite, Calls) for suite in results):

@@ -3,10 +3,11 @@
 //   bench_queues [KIND [ROUNDS [--json]]]      KIND: spsc, mpmc, unbounded, stack, or all
 //
 // In each row all take turns, round after round, and the best of each counts; after a colon how
-// many times as fast the best of ours is as the best of the others. Two threads are tied to two
-// processors. With --json each row is an object on a line of its own, for asv_benchmarks/queues.py.
-// Peers are looked for among the installed headers (libboost-dev, libatomic-queue-dev,
-// libreaderwriterqueue-dev, libconcurrentqueue-dev, libxenium-dev).
+// many times as fast the best of ours is as the best of the others, and the median of that over the
+// rounds: where a host moves the processors nearer and further, not all find them near as often.
+// Two threads are tied to two processors. With --json each row is an object on a line of its own,
+// for asv_benchmarks/queues.py. Peers are looked for among the installed headers (libboost-dev,
+// libatomic-queue-dev, libreaderwriterqueue-dev, libconcurrentqueue-dev, libxenium-dev).
 #include <pthread.h>
 #include <sched.h>
 
@@ -216,20 +217,26 @@ Contestant contestant(std::string name, Make make) {
             {}};
 }
 
+// How many times as fast ours are as the others; 0 where there are none.
+struct Ratios {
+    double of_bests = 0;
+    double median = 0;  // of the rounds
+};
+
 void print_text(const char* name, const std::vector<Contestant>& all, Measure measure,
-                double ratio) {
+                const Ratios& ratios) {
     std::printf("  %-34s", name);
     for (const Contestant& one : all) {
         if (one.best[measure] != 0) std::printf("  %s %.1f", one.name.c_str(), one.best[measure]);
     }
-    if (ratio != 0) std::printf(": %.2f", ratio);
+    if (ratios.of_bests != 0) std::printf(": %.2f, median %.2f", ratios.of_bests, ratios.median);
     std::printf("\n");
 }
 // Names have nothing that JSON would have to escape.
 void print_json(const std::string& title, const char* name, const std::vector<Contestant>& all,
-                Measure measure, double ratio) {
-    std::printf(R"({"title": "%s", "measure": "%s", "ratio": %.3f, "values": {)", title.c_str(),
-                name, ratio);
+                Measure measure, const Ratios& ratios) {
+    std::printf(R"({"title": "%s", "measure": "%s", "ratio": %.3f, "median": %.3f, "values": {)",
+                title.c_str(), name, ratios.of_bests, ratios.median);
     const char* separator = "";
     for (const Contestant& one : all) {
         if (one.best[measure] == 0) continue;
@@ -239,34 +246,52 @@ void print_json(const std::string& title, const char* name, const std::vector<Co
     std::printf("}}\n");
 }
 
+// The best values of ours and of the others.
+class Match {
+  public:
+    explicit Match(Measure measure) : less_is_better_(kLessIsBetter[measure]) {}
+
+    void add(const Contestant& one, double value) {
+        double& best = one.name.starts_with("dwcp") ? ours_ : theirs_;
+        if (is_better(value, best)) best = value;
+    }
+    bool is_better(double value, double than) const {
+        return value != 0 && (than == 0 || (less_is_better_ ? value < than : value > than));
+    }
+    double ratio() const {
+        if (ours_ == 0 || theirs_ == 0) return 0;
+        return less_is_better_ ? theirs_ / ours_ : ours_ / theirs_;
+    }
+
+  private:
+    bool less_is_better_;
+    double ours_ = 0;
+    double theirs_ = 0;
+};
+
 void compare(const std::string& title, std::vector<Contestant> all, int rounds, bool json) {
     if (!json) std::printf("%s\n", title.c_str());
     for (int number = 0; number < kMeasures; ++number) {
         const auto measure = static_cast<Measure>(number);
-        const auto better = [&](double a, double b) {
-            return b == 0 || (kLessIsBetter[measure] ? a < b : a > b);
-        };
+        Match bests(measure);
+        std::vector<double> of_rounds;
         for (int round = 0; round < rounds; ++round) {
+            Match match(measure);
             for (std::size_t i = 0; i < all.size(); ++i) {
                 Contestant& one = all[(i + static_cast<std::size_t>(round)) % all.size()];
                 const double value = one.measure(measure);
-                if (value != 0 && better(value, one.best[measure])) one.best[measure] = value;
+                match.add(one, value);
+                bests.add(one, value);
+                if (bests.is_better(value, one.best[measure])) one.best[measure] = value;
             }
+            of_rounds.push_back(match.ratio());
         }
-        double ours = 0;
-        double theirs = 0;
-        for (const Contestant& one : all) {
-            const double value = one.best[measure];
-            double& best = one.name.starts_with("dwcp") ? ours : theirs;
-            if (value != 0 && better(value, best)) best = value;
-        }
-        double ratio = 0;  // none
-        if (ours != 0 && theirs != 0)
-            ratio = kLessIsBetter[measure] ? theirs / ours : ours / theirs;
+        std::nth_element(of_rounds.begin(), of_rounds.begin() + rounds / 2, of_rounds.end());
+        const Ratios ratios{bests.ratio(), of_rounds[static_cast<std::size_t>(rounds / 2)]};
         if (json) {
-            print_json(title, kNames[measure], all, measure, ratio);
+            print_json(title, kNames[measure], all, measure, ratios);
         } else {
-            print_text(kNames[measure], all, measure, ratio);
+            print_text(kNames[measure], all, measure, ratios);
         }
         std::fflush(stdout);
     }
