@@ -4,8 +4,9 @@
 //
 // Nodes are freed with the stack only: memory stays at the most that was ever needed at once, and
 // what threads keep for themselves (see detail/node_cache.hpp). All operations may be called from
-// any thread. They are lock-free, but for the allocator, which is called when no node is left over.
-// No failure is spurious; items come out last in, first out.
+// any thread, but not from a signal handler that may have interrupted one of them. They are
+// lock-free, but for the allocator, which is called when no node is left over. No failure is
+// spurious; items come out last in, first out.
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,7 @@ namespace dwcp::lockfree::detail {
 
 // Node has members `free_next` and `bundle_next`, atomics of std::uint32_t, that are the pool's
 // while a node is free. Threads that come when all kCaches are had have none, and no harm but the
-// time it takes.
+// time it takes. take() and give() must not be interrupted by a signal handler that calls them.
 template <typename Node, typename Atomics, typename Allocator, std::size_t kFirstNodes,
           std::uint32_t kBundleNodes = 32, std::size_t kCaches = 16>
 class CachedNodePool {
