@@ -45,7 +45,7 @@ def suites(topic: str | None = None) -> Iterator[type]:
             continue
         module = importlib.import_module(f"benchmarks.{module_info.name}")
         for value in vars(module).values():
-            if isinstance(value, type) and hasattr(value, "params") and is_suite(value):
+            if isinstance(value, type) and is_suite(value):
                 yield value
 
 
@@ -167,6 +167,10 @@ def row(suite: Any, case: tuple[Any, ...], measured: Measured) -> dict[str, Any]
     return found
 
 
+def coloured(ratio: float) -> str:
+    return f"[{'green' if ratio >= 1 else 'red'}]{ratio:.2f}[/]"
+
+
 def show_calls(console: Console, suite: Any, rows: list[dict[str, Any]]) -> None:
     """One line a size, the winner marked, and the ratio to the best peer."""
     tier = rows[0]["case"]["tier"]
@@ -181,8 +185,7 @@ def show_calls(console: Console, suite: Any, rows: list[dict[str, Any]]) -> None
         for name, value in seconds.items():
             text = f"{duration(value)} {item['gigabytes_per_second'][name]:.3g} GB/s"
             cells.append(f"[bold]* {text}[/]" if name == winner else text)
-        ratio = item["best_ratio"]
-        cells.append(f"[{'green' if ratio >= 1 else 'red'}]{ratio:.2f}[/]")
+        cells.append(coloured(item["best_ratio"]))
         table.add_row(*cells)
     console.print(table)
 
@@ -199,8 +202,7 @@ def show_contest(console: Console, suite: Any, rows: list[dict[str, Any]]) -> No
         for name, value in item["seconds"].items():
             text = duration(value)
             cells.append(f"[bold]* {text}[/]" if name == winner else text)
-        ratio = item["best_ratio"]
-        cells.append(f"[{'green' if ratio >= 1 else 'red'}]{ratio:.2f}[/]")
+        cells.append(coloured(item["best_ratio"]))
         table.add_row(*cells)
     console.print(table)
 
@@ -227,7 +229,7 @@ def show(console: Console, suite: Any, rows: list[dict[str, Any]]) -> None:
             rate = item["gigabytes_per_second"][name]
             cells.append(f"{duration(item['seconds'][name])} {rate:.3g} GB/s")
         for value in item["ratio"].values():
-            cells.append(f"[{'green' if value >= 1 else 'red'}]{value:.2f}[/]")
+            cells.append(coloured(value))
         cells += [f"{value:,.6g}" for value in item["tracked"].values()]
         table.add_row(*cells)
     console.print(table)

@@ -10,11 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from report import COLOURS, processor
+from report import COLOURS, markdown_table, processor, save
 
 OURS = COLOURS[0]
 OTHERS = "#B0B0B0"
@@ -43,21 +40,23 @@ def ratio(row: dict[str, Any]) -> str:
     return f"{row['ratio']:.2f} ({row['median']:.2f})" if row["ratio"] else "no peer"
 
 
+def less_is_better(row: dict[str, Any]) -> bool:
+    return bool(row["measure"].endswith("ns"))
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row["values"]))
-    lines = [f"### {rows[0]['title'].capitalize()}", ""]
-    lines.append(" | ".join(["", "work", *names, "dwcp : best peer", ""]).strip())
-    lines.append("|" + "---|" * (len(names) + 2))
+    lines = []
     for row in rows:
-        less_is_better = row["measure"].endswith("ns")
-        winner = (min if less_is_better else max)(row["values"], key=row["values"].__getitem__)
+        best = min if less_is_better(row) else max
+        winner = best(row["values"], key=row["values"].__getitem__)
         cells = [row["measure"]]
         for name in names:
             cell = f"{row['values'][name]:.1f}" if name in row["values"] else ""
             cells.append(f"**{cell}**" if name == winner else cell)
-        cells.append(ratio(row))
-        lines.append(" | ".join(["", *cells, ""]).strip())
-    return "\n".join(lines)
+        lines.append([*cells, ratio(row)])
+    head = ["work", *names, "dwcp : best peer"]
+    return f"### {rows[0]['title'].capitalize()}\n\n{markdown_table(head, lines)}"
 
 
 def plot(folder: Path, rows: list[dict[str, Any]]) -> str:
@@ -72,7 +71,7 @@ def plot(folder: Path, rows: list[dict[str, Any]]) -> str:
         axes.invert_yaxis()
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
-        better = "less" if row["measure"].endswith("ns") else "more"
+        better = "less" if less_is_better(row) else "more"
         axes.set_title(f"{row['measure']} ({better} is better)", fontsize=8, loc="left")
     figure.suptitle(
         f"Queues in C++, {rows[0]['title']}, items of 8 bytes\n"
@@ -80,9 +79,7 @@ def plot(folder: Path, rows: list[dict[str, Any]]) -> str:
         x=0.01, ha="left", fontsize=10,
     )  # fmt: skip
     name = rows[0]["title"].replace(", ", "-").replace(" ", "-")
-    for ending in ("svg", "png"):
-        figure.savefig(folder / f"{name}.{ending}", dpi=130)
-    plt.close(figure)
+    save(figure, folder, name)
     return f"{name}.svg"
 
 

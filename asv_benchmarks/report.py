@@ -2,6 +2,7 @@
 
 import json
 import platform
+from collections.abc import Iterable
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -54,10 +55,35 @@ def size_label(size: float) -> str:
     return f"{size:g}"
 
 
+def save(figure: Any, folder: Path, name: str) -> None:
+    for ending in ("svg", "png"):
+        figure.savefig(folder / f"{name}.{ending}", dpi=130)
+    plt.close(figure)
+
+
+def markdown_table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = list(head)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def title(suite: Any) -> str:
+    return str(suite.__doc__.splitlines()[0].rstrip("."))
+
+
 def draw(
-    folder: Path, suite: Any, x: list[float], lines: dict[str, list[float]], labels: dict[str, str]
+    folder: Path,
+    suite: Any,
+    x: list[float],
+    lines: dict[str, list[float]],
+    labels: dict[str, str],
+    *,
+    logarithmic: bool = False,
 ) -> None:
-    """One line for each contestant, ours thick; `ceiling` is dashed."""
+    """One line for each contestant, ours thick; `ceiling` is dashed.
+
+    `labels` are those of the axes, `x` and `y`, of the ceiling, and what stands `under` the title.
+    """
     figure, axes = plt.subplots(figsize=(8, 4.6), layout="constrained")
     styles = zip(COLOURS, MARKERS, strict=True)
     for name, values in sorted(lines.items(), key=lambda item: not item[0].startswith("dwcp")):
@@ -75,22 +101,19 @@ def draw(
     axes.minorticks_off()
     axes.set_xlabel(labels["x"])
     axes.set_ylabel(labels["y"])
-    if "log" in labels:
+    if logarithmic:
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3, which="both")
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(
-        f"{suite.__doc__.splitlines()[0].rstrip('.')}, from Python\n"
-        f"{processor()}, {labels['under']}{date.today().isoformat()}",
+        f"{title(suite)}, from Python\n{processor()}, {labels['under']}{date.today().isoformat()}",
         loc="left",
         fontsize=10,
     )
     figure.legend(loc="outside right upper", frameon=False, fontsize=9)
-    for ending in ("svg", "png"):
-        figure.savefig(folder / f"{suite.__name__.lower()}.{ending}", dpi=130)
-    plt.close(figure)
+    save(figure, folder, suite.__name__.lower())
 
 
 def plot_calls(folder: Path, suite: Any, rows: list[dict[str, Any]]) -> None:
@@ -111,38 +134,34 @@ def plot_contest(folder: Path, suite: Any, rows: list[dict[str, Any]]) -> None:
     """What one item takes against the first parameter."""
     lines = {name: [row["seconds"][name] * 1e9 for row in rows] for name in rows[0]["seconds"]}
     first = suite.param_names[0]
-    labels = {"x": first, "y": f"ns for one {suite.item}", "under": "", "log": "y"}
-    draw(folder, suite, [row["case"][first] for row in rows], lines, labels)
+    labels = {"x": first, "y": f"ns for one {suite.item}", "under": ""}
+    draw(folder, suite, [row["case"][first] for row in rows], lines, labels, logarithmic=True)
 
 
 def contest_table(suite: Any, rows: list[dict[str, Any]]) -> str:
     contestants = list(rows[0]["seconds"])
-    head = [*suite.param_names, *contestants, "dwcp : best peer"]
-    lines = [
-        f"### {suite.__doc__.splitlines()[0].rstrip('.')}",
-        "",
-        f"Nanoseconds for one {suite.item}.",
-        "",
-        " | ".join(["", *head, ""]),
-        "|" + "---|" * len(head),
-    ]
+    lines = []
     for row in rows:
         seconds = row["seconds"]
         winner = min(seconds, key=seconds.__getitem__)
-        ratio = row["best_ratio"]
         cells = [f"{value:,}" for value in row["case"].values()]
         for name in contestants:
             cell = f"{seconds[name] * 1e9:,.0f}"
             cells.append(f"**{cell}**" if name == winner else cell)
-        lines.append(" | ".join(["", *cells, f"{ratio:.2f} ({row['best_peer']})", ""]))
-    return "\n".join(line.strip() for line in lines)
+        lines.append([*cells, f"{row['best_ratio']:.2f} ({row['best_peer']})"])
+    head = [*suite.param_names, *contestants, "dwcp : best peer"]
+    return "\n\n".join(
+        [
+            f"### {title(suite)}",
+            f"Nanoseconds for one {suite.item}.",
+            markdown_table(head, lines),
+        ]
+    )
 
 
-def table(suite: Any, rows: list[dict[str, Any]]) -> str:
+def calls_table(suite: Any, rows: list[dict[str, Any]]) -> str:
     contestants = list(rows[0]["seconds"])
-    head = ["bytes", *contestants, "dwcp : best peer"]
-    lines = [f"### {suite.__doc__.splitlines()[0].rstrip('.')}", "", " | ".join(["", *head, ""])]
-    lines.append("|" + "---|" * len(head))
+    lines = []
     for row in rows:
         ratio = row["best_ratio"]
         cells = [size_label(row["case"]["size"])]
@@ -152,8 +171,9 @@ def table(suite: Any, rows: list[dict[str, Any]]) -> str:
             cell = f"{row['seconds'][name] * 1e9:.0f} ns" if small else f"{rate:.1f}"
             cells.append(f"**{cell}**" if name == "dwcp" and ratio >= 1 else cell)
         verdict = f"{ratio:.2f}" if ratio >= 1 else f"{ratio:.2f} (loses to {row['best_peer']})"
-        lines.append(" | ".join(["", *cells, verdict, ""]))
-    return "\n".join(line.strip() for line in lines)
+        lines.append([*cells, verdict])
+    head = ["bytes", *contestants, "dwcp : best peer"]
+    return f"### {title(suite)}\n\n{markdown_table(head, lines)}"
 
 
 def write(
@@ -175,18 +195,17 @@ def write(
     for suite, rows in results.items():
         if issubclass(suite, Calls):
             plot_calls(folder, suite, rows)
-            parts.append(table(suite, rows))
+            parts.append(calls_table(suite, rows))
         elif issubclass(suite, Contest):
             # A line needs more than one place.
             if len({row["case"][suite.param_names[0]] for row in rows}) > 1:
                 plot_contest(folder, suite, rows)
-                parts.append(f"![{suite.__doc__.splitlines()[0]}]({suite.__name__.lower()}.svg)")
+                parts.append(f"![{title(suite)}]({suite.__name__.lower()}.svg)")
             parts.append(contest_table(suite, rows))
     if tiers:
-        lines = [f"### {tiers[0]['tier']} against the portable code, 16 KiB", ""]
-        lines += ["| suite | times as fast |", "|---|---|"]
-        lines += [f"| {item['suite']} | {item['tier_ratio']:.1f} |" for item in tiers]
-        parts.append("\n".join(lines))
+        lines = [[item["suite"], f"{item['tier_ratio']:.1f}"] for item in tiers]
+        parts.append(f"### {tiers[0]['tier']} against the portable code, 16 KiB")
+        parts.append(markdown_table(["suite", "times as fast"], lines))
     (folder / f"{topic}.md").write_text("\n\n".join(parts) + "\n")
     raw = [json.dumps(row) for rows in results.values() for row in rows]
     raw += [json.dumps(item) for item in tiers]

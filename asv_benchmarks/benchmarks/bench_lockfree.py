@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from dwcp import lockfree
 
-from .contestants import Contest
+from .contestants import Contest, Running
 
 GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
@@ -39,7 +39,7 @@ MAKE: dict[str, Callable[[int], Any]] = {
 WAITING = tuple(name for name in MAKE if name != "deque")
 
 
-class Pairs:
+class Pairs(Running):
     """One item put and got again, over and over, behind `before` that are there."""
 
     def __init__(self, made: Any, before: int) -> None:
@@ -52,9 +52,6 @@ class Pairs:
         for _ in repeat(None, count):
             put(None)
             get()
-
-    def close(self) -> None:
-        """Nothing is to be done."""
 
 
 class PutGet(Contest):
@@ -70,7 +67,7 @@ class PutGet(Contest):
         self.running = {name: Pairs(make(capacity), capacity // 2) for name, make in MAKE.items()}
 
 
-class Batch:
+class Batch(Running):
     """Items put and got again, by one call each where there is one."""
 
     def __init__(self, made: Any, size: int) -> None:
@@ -89,9 +86,6 @@ class Batch:
             for item in items:
                 put(item)
             [get() for _ in items]
-
-    def close(self) -> None:
-        """Nothing is to be done."""
 
 
 class Batches(Contest):
@@ -191,7 +185,7 @@ if not GIL:
 
         def echo(self) -> None:
             get, put = self.there.try_get, self.back.put
-            while (count := self.there.get()) > 0:
+            while (count := self.there.get()) is not None:
                 put(True)
                 for _ in repeat(None, count):
                     while get() is None:
@@ -206,10 +200,6 @@ if not GIL:
                 put(True)
                 while get() is None:
                     pass
-
-        def close(self) -> None:
-            self.there.put(0)
-            self.thread.join()
 
     class SpinningRoundTrip(Contest):
         """An item to another thread and back, both in loops; SimpleQueue waits.

@@ -55,7 +55,8 @@ class Running(Protocol):
 
     def run(self, count: int) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Nothing is to be done, unless it has something to give back."""
 
 
 class Contest:

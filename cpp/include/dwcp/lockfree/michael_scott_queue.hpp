@@ -49,10 +49,7 @@ class MichaelScottQueue {
     // nothing was put then.
     template <typename... Arguments>
     void emplace(Arguments&&... arguments) {
-        const std::uint32_t index = nodes_.take();
-        Reserved reserved{nodes_, index};
-        make(index, std::forward<Arguments>(arguments)...);
-        reserved.index = Tagged::kNone;
+        const std::uint32_t index = make(std::forward<Arguments>(arguments)...);
         link(index, index, 1);
     }
     void put(const T& item) { emplace(item); }
@@ -191,15 +188,6 @@ class MichaelScottQueue {
     };
     using Nodes = detail::CachedNodePool<Node, Atomics, Allocator, kFirstNodes>;
 
-    // A node that goes back to the pool when an exception is thrown.
-    struct Reserved {
-        Nodes& nodes;
-        std::uint32_t index;
-        ~Reserved() {
-            if (index != Tagged::kNone) nodes.give(index);
-        }
-    };
-
     // Nodes with items, linked, that nobody else knows of.
     struct Chain {
         MichaelScottQueue& queue;
@@ -208,10 +196,7 @@ class MichaelScottQueue {
 
         template <typename Item>
         void add(Item&& item) {
-            const std::uint32_t index = queue.nodes_.take();
-            Reserved reserved{queue.nodes_, index};
-            queue.make(index, std::forward<Item>(item));
-            reserved.index = Tagged::kNone;
+            const std::uint32_t index = queue.make(std::forward<Item>(item));
             if (first == Tagged::kNone) {
                 first = index;
             } else {
@@ -300,13 +285,16 @@ class MichaelScottQueue {
         }
     }
 
+    // A node with an item; it goes back to the pool when that throws.
     template <typename... Arguments>
-    void make(std::uint32_t index, Arguments&&... arguments) {
-        Node& node = nodes_[index];
+    std::uint32_t make(Arguments&&... arguments) {
+        typename Nodes::Owned owned{nodes_, nodes_.take()};
+        Node& node = nodes_[owned.index];
         node.cell.construct(allocator_, std::forward<Arguments>(arguments)...);
         const Tagged old = Tagged::of(node.next.load(std::memory_order_relaxed));
         node.next.store(old.then(Tagged::kNone), std::memory_order_relaxed);
         node.taken.store(false, std::memory_order_relaxed);
+        return std::exchange(owned.index, Tagged::kNone);
     }
 
     // Appends `count` linked nodes.

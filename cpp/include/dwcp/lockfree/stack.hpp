@@ -40,10 +40,7 @@ class Stack {
     // nothing was put then.
     template <typename... Arguments>
     void emplace(Arguments&&... arguments) {
-        const std::uint32_t index = nodes_.take();
-        Owned owned{*this, index};
-        nodes_[index].cell.construct(allocator_, std::forward<Arguments>(arguments)...);
-        owned.index = Tagged::kNone;
+        const std::uint32_t index = make(std::forward<Arguments>(arguments)...);
         link(index, index, 1);
     }
     void put(const T& item) { emplace(item); }
@@ -69,7 +66,7 @@ class Stack {
             const std::uint32_t below = nodes_[index].next.load(std::memory_order_relaxed);
             if (top_.compare_exchange_weak(top, Tagged::of(top).then(below),
                                            std::memory_order_acquire, std::memory_order_acquire)) {
-                const Owned owned{*this, index};
+                const typename Pool::Owned owned{nodes_, index};
                 const Made made{*this, index};
                 item = nodes_[index].cell.take();
                 return true;
@@ -151,14 +148,6 @@ class Stack {
 
     using Pool = detail::CachedNodePool<Node, Atomics, Allocator, kFirstNodes>;
 
-    // A node of the caller's that goes back to the pool.
-    struct Owned {
-        Stack& stack;
-        std::uint32_t index;
-        ~Owned() {
-            if (index != Tagged::kNone) stack.nodes_.give(index);
-        }
-    };
     // Linked nodes, from the top down, that are the caller's alone; what is left is dropped.
     struct Chain {
         Stack& stack;
@@ -168,13 +157,10 @@ class Stack {
 
         template <typename... Arguments>
         void add(Arguments&&... arguments) {
-            Owned owned{stack, stack.nodes_.take()};
-            Node& node = stack.nodes_[owned.index];
-            node.cell.construct(stack.allocator_, std::forward<Arguments>(arguments)...);
+            const std::uint32_t index = stack.make(std::forward<Arguments>(arguments)...);
             // release: a thread that is late may follow it
-            node.next.store(first, std::memory_order_release);
-            first = owned.index;
-            owned.index = Tagged::kNone;
+            stack.nodes_[index].next.store(first, std::memory_order_release);
+            first = index;
             if (last == Tagged::kNone) last = first;
             ++count;
         }
@@ -193,12 +179,20 @@ class Stack {
         Chain& chain;
         ~First() { chain.drop_first(); }
     };
-    // An item in it that is destroyed.
+    // An item in a node that is destroyed.
     struct Made {
         Stack& stack;
         std::uint32_t index;
         ~Made() { stack.nodes_[index].cell.destroy(stack.allocator_); }
     };
+
+    // A node with an item; it goes back to the pool when that throws.
+    template <typename... Arguments>
+    std::uint32_t make(Arguments&&... arguments) {
+        typename Pool::Owned owned{nodes_, nodes_.take()};
+        nodes_[owned.index].cell.construct(allocator_, std::forward<Arguments>(arguments)...);
+        return std::exchange(owned.index, Tagged::kNone);
+    }
 
     std::uint64_t depth_of(std::uint32_t index) const noexcept {
         return index == Tagged::kNone ? 0 : nodes_[index].depth.load(std::memory_order_relaxed);

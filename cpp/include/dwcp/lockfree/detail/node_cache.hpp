@@ -29,13 +29,22 @@ class CachedNodePool {
 
     Node& operator[](std::uint32_t index) const noexcept { return bundles_[index]; }
 
+    // A node of the caller's that goes back with it, unless its number was given away.
+    struct Owned {
+        CachedNodePool& pool;
+        std::uint32_t index;
+        ~Owned() {
+            if (index != Tagged::kNone) pool.give(index);
+        }
+    };
+
     // A node of one's own: one that was given back, else a new one, of which nothing but the
     // constructor has been run. Throws std::bad_alloc; lock-free but for the allocator.
     std::uint32_t take() {
         Cache* const cache = own_cache();
-        if (cache == nullptr) return take_without_cache();
+        if (cache == nullptr) return take_shared(nullptr);
         const std::uint32_t first = cache->first.load(std::memory_order_acquire);
-        if (first == Tagged::kNone) return take_bundle(*cache);
+        if (first == Tagged::kNone) return take_shared(cache);
         const std::uint32_t next = (*this)[first].bundle_next.load(std::memory_order_relaxed);
         cache->count.store(cache->count.load(std::memory_order_relaxed) - 1,
                            std::memory_order_relaxed);
@@ -91,21 +100,20 @@ class CachedNodePool {
         return nullptr;
     }
 
-    std::uint32_t take_bundle(Cache& cache) {
+    // The first of a bundle, whose rest goes to the cache, or back where there is none; else a new
+    // one.
+    std::uint32_t take_shared(Cache* cache) {
         const std::optional<std::uint32_t> first = bundles_.try_take();
         if (!first) return bundles_.take_new();
         const std::uint32_t rest = (*this)[*first].bundle_next.load(std::memory_order_relaxed);
-        // At most: a bundle may have been begun by a thread without a cache.
-        cache.count.store(rest == Tagged::kNone ? 0 : kBundleNodes - 1, std::memory_order_relaxed);
-        cache.first.store(rest, std::memory_order_release);
-        return *first;
-    }
-
-    std::uint32_t take_without_cache() {
-        const std::optional<std::uint32_t> first = bundles_.try_take();
-        if (!first) return bundles_.take_new();
-        const std::uint32_t rest = (*this)[*first].bundle_next.load(std::memory_order_relaxed);
-        if (rest != Tagged::kNone) bundles_.give(rest);
+        if (cache != nullptr) {
+            // At most: a bundle may have been begun by a thread without a cache.
+            cache->count.store(rest == Tagged::kNone ? 0 : kBundleNodes - 1,
+                               std::memory_order_relaxed);
+            cache->first.store(rest, std::memory_order_release);
+        } else if (rest != Tagged::kNone) {
+            bundles_.give(rest);
+        }
         return *first;
     }
 
