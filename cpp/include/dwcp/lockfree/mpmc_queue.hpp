@@ -192,6 +192,8 @@ class MpmcQueue {
                 continue;
             }
             const std::uint64_t before = position;
+            // Whoever tries again at once would take the line from who is about to make room.
+            StdAtomics::pause();
             position = count.load(std::memory_order_relaxed);
             if (position == before) return nullptr;
         }

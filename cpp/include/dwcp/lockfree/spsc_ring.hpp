@@ -6,6 +6,10 @@
 // ProducerConsumerQueue). The best choice for batches; SpscSlotRing has the shorter way for one
 // item.
 //
+// A side whose last batch was cut short follows at the other's heels. It pauses for a moment (one
+// pause of the processor) before it looks again, or the two would take the lines from each other
+// for every few items.
+//
 // Every operation is wait-free. put and its kin may be called by one thread at a time, the
 // producer; get, peek and clear by one thread at a time, the consumer; size, empty, full by any
 // thread, and they may be outdated as soon as they are known. For another thread to become the
@@ -164,17 +168,23 @@ class SpscRing {
     // Producer. How many items fit; the real count of the other side is read when fewer than
     // wanted.
     std::size_t room(std::uint64_t tail, std::size_t wanted) noexcept {
-        if (capacity_ - (tail - taken_seen_) < wanted) {
+        const auto known = [&] { return capacity_ - (tail - taken_seen_); };
+        if (known() < wanted) {
+            if (had_less_room_) StdAtomics::pause();
             taken_seen_ = taken_.load(std::memory_order_acquire);  // pairs with try_get()
+            had_less_room_ = wanted > 1 && known() < wanted;
         }
-        return capacity_ - (tail - taken_seen_);
+        return known();
     }
     // Consumer. How many items are there.
     std::size_t items(std::uint64_t head, std::size_t wanted) noexcept {
-        if (put_seen_ - head < wanted) {
+        const auto known = [&] { return put_seen_ - head; };
+        if (known() < wanted) {
+            if (had_fewer_items_) StdAtomics::pause();
             put_seen_ = put_.load(std::memory_order_acquire);  // pairs with try_emplace()
+            had_fewer_items_ = wanted > 1 && known() < wanted;
         }
-        return put_seen_ - head;
+        return known();
     }
 
     const std::size_t capacity_;
@@ -187,9 +197,11 @@ class SpscRing {
     // The producer's.
     alignas(kSeparationBytes) Count put_{0};
     std::uint64_t taken_seen_ = 0;
+    bool had_less_room_ = false;  // than the last batch wanted
     // The consumer's.
     alignas(kSeparationBytes) Count taken_{0};
     std::uint64_t put_seen_ = 0;
+    bool had_fewer_items_ = false;  // than the last batch wanted
 };
 
 }  // namespace dwcp::lockfree
