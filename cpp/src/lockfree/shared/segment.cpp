@@ -19,6 +19,10 @@ using std::chrono::steady_clock;
 // waited longer looks less often.
 constexpr std::chrono::milliseconds kLookFirst{10};
 constexpr std::chrono::milliseconds kLookLast{100};
+// Who slept only this long, its way back from the kernel included, would have done better to try
+// on: whoever woke it was held up as well. So the next time it tries for that long first, and not
+// at all after a longer sleep.
+constexpr std::chrono::microseconds kBrief{100};
 const std::string kPrefix = "dwcp.";
 
 std::string file_name(const std::string& name) {
@@ -42,7 +46,8 @@ Outcome wait(SegmentState& state, bool putting, const std::function<bool()>& att
     const std::uint32_t lost_before = state.lost_seen(other);
     std::chrono::milliseconds pause = kLookFirst;
     steady_clock::time_point look_at = state.looked(other) + pause;
-    Spinner spinner;
+    std::atomic<bool>& brief = state.side_of(other).brief;
+    Spinner spinner(brief.load(std::memory_order_relaxed) ? kBrief : kBrief.zero());
     for (bool in_time = true;;) {
         const bool down = header.shut_down.load(std::memory_order_acquire) != 0;
         if (attempt()) return Outcome::kDone;
@@ -62,9 +67,12 @@ Outcome wait(SegmentState& state, bool putting, const std::function<bool()>& att
             Event::Waiter waiter(event);
             if (attempt()) return Outcome::kDone;
             if (header.shut_down.load(std::memory_order_seq_cst) != 0) continue;
+            const auto asleep = steady_clock::now();
             waiter.wait(deadline ? std::min(*deadline, look_at) : look_at);
+            const auto awake = steady_clock::now();
+            brief.store(awake - asleep < kBrief, std::memory_order_relaxed);
+            in_time = !deadline || awake < *deadline;
         }
-        in_time = !deadline || steady_clock::now() < *deadline;
         check();
     }
 }

@@ -56,6 +56,7 @@ struct SegmentState {
     struct Other {
         std::atomic<std::int64_t> looked{0};  // for the dead, last; in ns of the steady clock
         std::atomic<std::uint32_t> lost_seen{0};
+        std::atomic<bool> brief{true};  // the last sleep until they did something
     };
     Other producers;
     Other consumers;
