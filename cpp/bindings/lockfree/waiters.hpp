@@ -31,9 +31,10 @@ class Waiters {
         Registration& operator=(const Registration&) = delete;
         ~Registration() { waiters_.interested_.fetch_sub(1, std::memory_order_relaxed); }
 
-        // Releases the GIL, spins for some microseconds and then sleeps, until notify() was called
-        // since the registration, a signal, or the deadline. False with an exception set when a
-        // signal handler raised one; `in_time` tells whether the deadline is still to come.
+        // Releases the GIL, spins for some microseconds where there is none, and sleeps, until
+        // notify() was called since the registration, a signal, or the deadline. False with an
+        // exception set when a signal handler raised one; `in_time` tells whether the deadline is
+        // still to come.
         [[nodiscard]] bool wait(const os::Deadline& deadline, bool& in_time);
 
       private:
