@@ -2,9 +2,6 @@
 // Two threads are tied to two processors.
 #pragma once
 
-#include <pthread.h>
-#include <sched.h>
-
 #include <barrier>
 #include <chrono>
 #include <cstdio>
@@ -15,19 +12,13 @@
 #include <type_traits>
 #include <utility>
 
+#include "../processors.hpp"
 #include "contest.hpp"
 #include "contestants.hpp"
 
 namespace dwcp::bench {
 
 using Clock = std::chrono::steady_clock;
-
-inline void tie_to(int cpu) {
-    cpu_set_t cpus;
-    CPU_ZERO(&cpus);
-    CPU_SET(cpu, &cpus);
-    pthread_setaffinity_np(pthread_self(), sizeof cpus, &cpus);
-}
 
 [[noreturn]] inline void wrong(const char* what) {
     std::fprintf(stderr, "bench_queues: %s: the sum of what came out is wrong\n", what);

@@ -81,6 +81,16 @@ Machine machine() {
     return machine;
 }
 
+std::size_t page_bytes() noexcept {
+    static const auto kSize = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    return kSize;
+}
+
+std::size_t physical_memory_bytes() noexcept {
+    const long pages = sysconf(_SC_PHYS_PAGES);
+    return pages < 0 ? 0 : static_cast<std::size_t>(pages) * page_bytes();
+}
+
 std::size_t last_level_cache_bytes() {
     // A common size where nothing tells: only the choice of stores depends on it.
     static const std::size_t kSize = [] {

@@ -3,11 +3,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+
+#include "dwcp/os/machine.hpp"
 
 namespace dwcp::os {
 
@@ -31,8 +34,7 @@ MirroredMemory::MirroredMemory(std::size_t size) {
         throw std::invalid_argument(
             "size of mirrored memory must be from 1 to 2^46 bytes, but is " + std::to_string(size));
     }
-    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-    size_ = std::bit_ceil(size < page ? page : size);
+    size_ = std::bit_ceil(std::max(size, page_bytes()));
     const Descriptor file{memfd_create("dwcp", MFD_CLOEXEC)};
     if (file.fd < 0) fail("memfd_create");
     if (ftruncate(file.fd, static_cast<off_t>(size_)) != 0) fail("ftruncate of a memory file");

@@ -181,8 +181,4 @@ SharedMapping::~SharedMapping() {
     munmap(data_, size_);
 }
 
-std::size_t page_bytes() noexcept {
-    return static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
 }  // namespace dwcp::os

@@ -19,6 +19,10 @@ struct Machine {
 // Probes the machine: sets up and closes an io_uring, asks libnuma. May be called from any thread.
 [[nodiscard]] Machine machine();
 
+[[nodiscard]] std::size_t page_bytes() noexcept;
+// 0 where the system does not tell.
+[[nodiscard]] std::size_t physical_memory_bytes() noexcept;
+
 // Size of the last-level cache in bytes as sysfs or the C library reports it, read once; 32 MiB is
 // assumed where neither tells.
 [[nodiscard]] std::size_t last_level_cache_bytes();

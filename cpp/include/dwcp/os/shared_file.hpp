@@ -60,6 +60,4 @@ class SharedMapping {
     std::size_t size_;
 };
 
-[[nodiscard]] std::size_t page_bytes() noexcept;
-
 }  // namespace dwcp::os

@@ -6,6 +6,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "dwcp/os/machine.hpp"
 #include "lockfree/shared/ring_state.hpp"
 
 namespace dwcp::lockfree::shared {

@@ -5,6 +5,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "dwcp/os/machine.hpp"
 #include "lockfree/shared/queue_state.hpp"
 
 namespace dwcp::lockfree::shared {

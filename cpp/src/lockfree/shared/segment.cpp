@@ -7,6 +7,7 @@
 #include <string>
 
 #include "dwcp/lockfree/waiting.hpp"
+#include "dwcp/os/machine.hpp"
 #include "lockfree/shared/segment_state.hpp"
 
 namespace dwcp::lockfree::shared {

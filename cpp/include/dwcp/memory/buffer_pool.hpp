@@ -1,0 +1,220 @@
+// Buffers that are used again: fifteen classes of sizes, with a cache for each thread.
+//
+// A thread gets a buffer from its own cache and puts it back there, which takes no atomic
+// operation. Caches exchange batches by stacks without locks that all threads share; only for new
+// memory is there a mutex (the magazines and the depot of Bonwick and Adams, "Magazines and Vmem",
+// USENIX 2001). All memory lies in one range of addresses that is the pool's own, beside which it
+// keeps a byte for each 64 bytes: what a buffer begins there, and whether it is in use. So put()
+// knows what is not its own, and what was put before.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+#include <stdexcept>
+
+#include "dwcp/memory/size_classes.hpp"
+
+namespace dwcp::memory {
+
+// What is put is no buffer of the pool, or not one that is in use.
+struct NotInUse : std::invalid_argument {
+    using std::invalid_argument::invalid_argument;
+};
+// There is no memory within the limit of the pool.
+struct PoolExhausted : std::bad_alloc {
+    [[nodiscard]] const char* what() const noexcept override {
+        return "the buffer pool has reached its limit of bytes held";
+    }
+};
+
+// Of one class or of all. Each number is exact as of some moment during stats(), and all of them
+// together when no other thread uses the pool meanwhile.
+struct PoolCounts {
+    std::uint64_t allocations = 0;
+    std::uint64_t deallocations = 0;
+    std::uint64_t misses = 0;          // allocations for which new memory was made
+    std::uint64_t bytes_held = 0;      // from the kernel, in use or not
+    std::uint64_t bytes_held_max = 0;  // the most at one time
+    [[nodiscard]] std::uint64_t hits() const noexcept { return allocations - misses; }
+    [[nodiscard]] double hit_rate() const noexcept {
+        return allocations == 0 ? 0
+                                : static_cast<double>(hits()) / static_cast<double>(allocations);
+    }
+};
+struct PoolStats {
+    std::array<PoolCounts, kSizeClasses> classes;
+    PoolCounts larger;  // those beyond the largest class
+    PoolCounts all;
+};
+
+struct PoolOptions {
+    // The most to hold from the kernel, in bytes, in use or not. What a pool needs for itself, some
+    // 10 KiB a thread and a byte for each 64 held, is not counted.
+    std::size_t limit_bytes = std::numeric_limits<std::size_t>::max();
+    // Of addresses, which cost nothing; 0: four times the memory of the machine, 1 TiB at most.
+    std::size_t address_space_bytes = 0;
+    bool zero = false;  // whether get() clears the bytes that are asked for
+};
+
+// Every call may be made from any thread at any time, but for the destructor; a buffer may be put
+// by another thread than got it. get() and put() of a class are lock-free unless new memory is
+// needed. A thread that ends gives its cache back. After fork() the child may go on with copies of
+// all buffers. No call is safe in a signal handler.
+class BufferPool {
+  public:
+    // Throws std::invalid_argument for a limit of 0, std::system_error when the kernel gives no
+    // addresses, std::bad_alloc.
+    explicit BufferPool(const PoolOptions& options = {});
+    BufferPool(const BufferPool&) = delete;
+    BufferPool& operator=(const BufferPool&) = delete;
+    // Buffers that are still in use go, too.
+    ~BufferPool();
+
+    // At least `size` bytes, aligned to 64, whose pages are there. Throws PoolExhausted beyond the
+    // limit, std::bad_alloc when the kernel has no more.
+    [[nodiscard]] void* get(std::size_t size) {
+        const std::size_t size_class = class_of(size);
+        if (size_class >= kSizeClasses) return get_larger(size);
+        Cache& cache = own_cache();
+        Bin& bin = cache.bins[size_class];
+        std::uint32_t count = bin.count.load(std::memory_order_relaxed);
+        if (count == 0) [[unlikely]] {
+            refill(cache, size_class);
+            count = bin.count.load(std::memory_order_relaxed);
+        }
+        std::byte* const buffer = cache.items[size_class][--count];
+        bin.count.store(count, std::memory_order_relaxed);
+        bin.gets.store(bin.gets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        cache.recent = size_class;
+        marks_[granule_of(buffer)].store(in_use(size_class), std::memory_order_relaxed);
+        if (zero_) clear(buffer, size);
+        return buffer;
+    }
+
+    // Throws NotInUse, having changed nothing, for what is no buffer of this pool, for a place
+    // within one, and for one that was put before. (Two threads that put the same buffer at the
+    // same moment may go unnoticed, as where both write to it.)
+    void put(void* buffer) {
+        const std::uintptr_t granule = granule_of(buffer);
+        if (granule - first_granule_ >= used_.load(std::memory_order_relaxed)) [[unlikely]] {
+            refuse(buffer);
+        }
+        const std::uint8_t mark = marks_[granule].load(std::memory_order_relaxed);
+        Cache& cache = own_cache();
+        // A guess, which the processor need not wait for as it would for the mark.
+        std::size_t size_class = cache.recent;
+        if (mark != in_use(size_class)) [[unlikely]] {
+            if ((mark & kInUse) == 0) refuse(buffer);
+            if (mark == kLarger) {
+                put_larger(buffer);
+                return;
+            }
+            size_class = class_in(mark);
+            cache.recent = size_class;
+        }
+        Bin& bin = cache.bins[size_class];
+        std::uint32_t count = bin.count.load(std::memory_order_relaxed);
+        if (count == bin.count_max) [[unlikely]] {
+            spill(cache, size_class);
+            count = bin.count.load(std::memory_order_relaxed);
+        }
+        marks_[granule].store(static_cast<std::uint8_t>(size_class + 1), std::memory_order_relaxed);
+        cache.items[size_class][count] = static_cast<std::byte*>(buffer);
+        bin.count.store(count + 1, std::memory_order_relaxed);
+    }
+
+    // How many bytes a buffer has, all of which may be used. Throws NotInUse.
+    [[nodiscard]] std::size_t capacity(const void* buffer) const;
+    [[nodiscard]] PoolStats stats() const;
+    // Gives memory that no thread keeps, 2 MiB of one class at a time, back to the kernel; the
+    // cache of the calling thread with it. Returns how many bytes. Buffers stay where they are, so
+    // that one of them in use keeps what is around it.
+    std::size_t trim();
+
+    // How many buffers of a class go to or from the other threads at once; twice as many are kept.
+    static constexpr std::uint32_t batch(std::size_t size_class) noexcept {
+        constexpr std::size_t kBatchBytes = std::size_t{512} << 10;
+        const std::size_t fitting = kBatchBytes / class_bytes(size_class);
+        return static_cast<std::uint32_t>(fitting < 2           ? 2
+                                          : fitting < kBatchMax ? fitting
+                                                                : kBatchMax);
+    }
+
+  private:
+    static constexpr std::size_t kBatchMax = 32;
+    // Marks: 0, or the class and 1, for a place where a buffer begins, and whether it is in use.
+    static constexpr std::uint8_t kInUse = 0x80;
+    static constexpr std::uint8_t kLarger = kInUse | (kSizeClasses + 1);
+    static constexpr std::uint8_t in_use(std::size_t size_class) noexcept {
+        return static_cast<std::uint8_t>(kInUse | (size_class + 1));
+    }
+    static constexpr std::size_t class_in(std::uint8_t mark) noexcept {
+        return static_cast<std::size_t>(mark & ~kInUse) - 1;
+    }
+
+    // Written by one thread, read by those who count.
+    struct Bin {
+        std::atomic<std::uint32_t> count{0};
+        std::uint32_t count_max = 0;
+        std::atomic<std::uint64_t> gets{0};
+        std::atomic<std::uint64_t> taken{0};  // from the others, or made
+        std::atomic<std::uint64_t> given{0};  // to the others
+    };
+    struct alignas(128) Cache {
+        std::array<Bin, kSizeClasses> bins;
+        std::size_t recent = 0;  // class
+        std::array<std::array<std::byte*, 2 * kBatchMax>, kSizeClasses> items;
+
+        Cache() noexcept {
+            for (std::size_t i = 0; i < kSizeClasses; ++i) bins[i].count_max = 2 * batch(i);
+        }
+    };
+    // Which caches a thread has, of the pools that it used last.
+    struct Recent {
+        std::uint64_t pool;
+        Cache* cache;
+    };
+    static constexpr std::size_t kRecent = 8;
+    struct Magazine;
+    struct Shared;
+    friend class Registry;
+
+    Cache& own_cache() {
+        const Recent& recent = recent_[number_ % kRecent];
+        return recent.pool == number_ ? *recent.cache : find_cache();
+    }
+    // The number of 64 bytes of all memory; for what does not begin at such a place, one that no
+    // memory has.
+    static std::uintptr_t granule_of(const void* buffer) noexcept {
+        return std::rotr(reinterpret_cast<std::uintptr_t>(buffer),
+                         std::countr_zero(kSmallestClassBytes));
+    }
+
+    Cache& find_cache();
+    void refill(Cache& cache, std::size_t size_class);
+    void spill(Cache& cache, std::size_t size_class);
+    void* get_larger(std::size_t size);
+    void put_larger(void* buffer);
+    [[noreturn]] void refuse(const void* buffer) const;
+    static void clear(std::byte* buffer, std::size_t size) noexcept;
+
+    static inline constinit thread_local std::array<Recent, kRecent> recent_{};
+
+    const std::unique_ptr<Shared> shared_;
+    // Where the mark of granule 0 would be.
+    std::atomic<std::uint8_t>* const marks_;
+    const std::uintptr_t first_granule_;
+    // How many granules from the first on have been used.
+    std::atomic<std::size_t>& used_;
+    const std::uint64_t number_;  // no other pool has or had it
+    const bool zero_;
+};
+
+}  // namespace dwcp::memory

@@ -1,0 +1,186 @@
+#include "memory/pool_shared.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <stdexcept>
+#include <unordered_map>
+
+#include "dwcp/os/machine.hpp"
+
+namespace dwcp::memory {
+
+namespace {
+
+constexpr std::size_t kAddressesMin = std::size_t{64} << 20;
+constexpr std::size_t kAddressesMax = std::size_t{1} << 40;
+
+std::size_t addresses(const PoolOptions& options) {
+    if (options.limit_bytes == 0) {
+        throw std::invalid_argument("limit_bytes of a buffer pool must be 1 or more, but is 0");
+    }
+    if (options.address_space_bytes != 0) {
+        return std::clamp(options.address_space_bytes, os::ReservedMemory::kAlignment,
+                          std::size_t{1} << 46);
+    }
+    return std::clamp(4 * os::physical_memory_bytes(), kAddressesMin, kAddressesMax);
+}
+
+// Brings the pages into memory.
+void touch(std::byte* data, std::size_t size) noexcept {
+    for (std::size_t at = 0; at < size; at += os::page_bytes()) {
+        *const_cast<volatile std::byte*>(data + at) = std::byte{0};
+    }
+}
+
+}  // namespace
+
+BufferPool::Shared::Shared(const PoolOptions& options)
+    : limit_bytes(options.limit_bytes),
+      memory(addresses(options), std::min(addresses(options), kAddressesMin)),
+      marks(memory.size() / kSmallestClassBytes, memory.size() / kSmallestClassBytes) {}
+
+std::size_t BufferPool::Shared::take_regions(std::size_t count) {
+    const auto row = std::find_if(free_regions.begin(), free_regions.end(),
+                                  [&](const auto& candidate) { return candidate.second >= count; });
+    if (row != free_regions.end()) {
+        const auto [first, free] = *row;
+        free_regions.erase(row);
+        if (free > count) free_regions.emplace(first + count, free - count);
+        return first;
+    }
+    const std::size_t first = regions.size();
+    if (count > memory.size() / kRegionBytes - first ||
+        !memory.use(first * kRegionBytes, count * kRegionBytes) ||
+        !marks.use(first * kRegionMarks, count * kRegionMarks)) {
+        throw std::bad_alloc();
+    }
+    regions.resize(first + count);
+    used.store(regions.size() * kRegionMarks, std::memory_order_release);
+    return first;
+}
+
+void BufferPool::Shared::give_regions(std::size_t first, std::size_t count) {
+    memory.discard(first * kRegionBytes, count * kRegionBytes);
+    marks.discard(first * kRegionMarks, count * kRegionMarks);
+    std::fill_n(regions.begin() + static_cast<std::ptrdiff_t>(first), count, Region{});
+    const auto next = free_regions.lower_bound(first);
+    if (next != free_regions.begin()) {
+        const auto before = std::prev(next);
+        if (before->first + before->second == first) {
+            first = before->first;
+            count += before->second;
+            free_regions.erase(before);
+        }
+    }
+    if (next != free_regions.end() && first + count == next->first) {
+        count += next->second;
+        free_regions.erase(next);
+    }
+    free_regions.emplace(first, count);
+}
+
+void BufferPool::Shared::count_held(std::uint64_t& class_held, std::uint64_t& class_held_max,
+                                    std::size_t more) noexcept {
+    class_held += more;
+    class_held_max = std::max(class_held_max, class_held);
+    held += more;
+    held_max = std::max(held_max, held);
+}
+
+std::uint32_t BufferPool::Shared::make(std::size_t size_class, std::uint32_t want,
+                                       std::byte** items) {
+    ClassMemory& own = classes[size_class];
+    const std::size_t size = class_bytes(size_class);
+    std::uint32_t made = 0;
+    while (made < want && is_within_limit(size)) {
+        if (own.place == own.end) {
+            const std::size_t region = take_regions(1);
+            regions[region].size_class = size_class;
+            own.place = region * kRegionBytes;
+            own.end = own.place + kRegionBytes;
+        }
+        std::byte* const buffer = memory.data() + own.place;
+        touch(buffer, size);
+        marks_of_granules()[granule_of(buffer)].store(static_cast<std::uint8_t>(size_class + 1),
+                                                      std::memory_order_relaxed);
+        ++regions[own.place / kRegionBytes].made;
+        own.place += size;
+        items[made++] = buffer;
+        count_held(own.held, own.held_max, size);
+    }
+    return made;
+}
+
+BufferPool::Magazine* BufferPool::Shared::empty_magazine() {
+    Magazine* magazine = nullptr;
+    if (empty.try_get(magazine)) return magazine;
+    auto made = std::make_unique<Magazine>();
+    magazine = made.get();
+    const std::lock_guard lock(magazines_mutex);
+    magazines.push_back(std::move(made));
+    return magazine;
+}
+
+void BufferPool::Shared::give(std::size_t size_class, std::byte* const* items,
+                              std::uint32_t count) {
+    Magazine* const magazine = empty_magazine();
+    std::memcpy(magazine->items.data(), items, count * sizeof *items);
+    magazine->count = count;
+    full[size_class].put(magazine);
+}
+
+void BufferPool::Shared::give_from(Cache& cache, std::size_t size_class, std::uint32_t count) {
+    Bin& bin = cache.bins[size_class];
+    const std::uint32_t kept = bin.count.load(std::memory_order_relaxed) - count;
+    // First, so that the child of a fork() in between does not have them twice.
+    bin.count.store(kept, std::memory_order_relaxed);
+    bin.given.store(bin.given.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+    give(size_class, cache.items[size_class].data() + kept, count);
+}
+
+void BufferPool::Shared::empty_out(Cache& cache) {
+    for (std::size_t size_class = 0; size_class < kSizeClasses; ++size_class) {
+        while (const std::uint32_t count =
+                   cache.bins[size_class].count.load(std::memory_order_relaxed)) {
+            give_from(cache, size_class, std::min(count, batch(size_class)));
+        }
+    }
+}
+
+std::size_t BufferPool::Shared::trim_class(std::size_t size_class) {
+    std::vector<std::byte*> unused;
+    Magazine* magazine = nullptr;
+    while (full[size_class].try_get(magazine)) {
+        unused.insert(unused.end(), magazine->items.begin(),
+                      magazine->items.begin() + magazine->count);
+        empty.put(magazine);
+    }
+    const auto region_of = [&](const std::byte* buffer) { return place_of(buffer) / kRegionBytes; };
+    std::unordered_map<std::size_t, std::size_t> unused_of;
+    for (const std::byte* buffer : unused) ++unused_of[region_of(buffer)];
+
+    ClassMemory& own = classes[size_class];
+    std::size_t given_back = 0;
+    const auto is_given_back = [&](std::size_t region) {
+        return unused_of[region] == regions[region].made;
+    };
+    std::erase_if(unused,
+                  [&](const std::byte* buffer) { return is_given_back(region_of(buffer)); });
+    for (std::size_t at = 0; at < unused.size(); at += batch(size_class)) {
+        const auto some = static_cast<std::uint32_t>(
+            std::min<std::size_t>(unused.size() - at, batch(size_class)));
+        give(size_class, unused.data() + at, some);
+    }
+    for (const auto& [region, count] : unused_of) {
+        if (count != regions[region].made) continue;
+        if (own.place != own.end && own.place / kRegionBytes == region) own.place = own.end;
+        given_back += count * class_bytes(size_class);
+        give_regions(region, 1);
+    }
+    own.held -= given_back;
+    held -= given_back;
+    return given_back;
+}
+
+}  // namespace dwcp::memory

@@ -1,0 +1,105 @@
+// What the threads of a buffer pool share.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "dwcp/lockfree/stack.hpp"
+#include "dwcp/memory/buffer_pool.hpp"
+#include "dwcp/os/reserved_memory.hpp"
+
+namespace dwcp::memory {
+
+// Some buffers of one class that nobody uses.
+struct BufferPool::Magazine {
+    std::uint32_t count = 0;
+    std::array<std::byte*, kBatchMax> items;
+};
+
+// Memory is made region by region, each for buffers of one class, or several in a row for a larger
+// one. `mutex` is for all that follows it here.
+struct BufferPool::Shared {
+    static constexpr std::size_t kRegionBytes = os::ReservedMemory::kAlignment;
+    static constexpr std::size_t kRegionMarks = kRegionBytes / kSmallestClassBytes;
+
+    struct Region {
+        std::size_t size_class = 0;
+        std::size_t made = 0;  // buffers
+    };
+    struct ClassMemory {
+        std::size_t place = 0;  // of the next new buffer, up to `end`
+        std::size_t end = 0;
+        std::uint64_t misses = 0;
+        std::uint64_t held = 0;
+        std::uint64_t held_max = 0;
+    };
+    struct Larger {
+        std::size_t regions;
+        std::size_t bytes;
+    };
+
+    explicit Shared(const PoolOptions& options);
+
+    std::size_t place_of(const void* buffer) const noexcept {
+        return static_cast<std::size_t>(static_cast<const std::byte*>(buffer) - memory.data());
+    }
+    // Where the mark of granule 0 would be.
+    std::atomic<std::uint8_t>* marks_of_granules() const noexcept {
+        return reinterpret_cast<std::atomic<std::uint8_t>*>(
+            reinterpret_cast<std::uintptr_t>(marks.data()) - granule_of(memory.data()));
+    }
+
+    // Puts up to `want` new buffers of a class into `items` and returns how many; 0 beyond the
+    // limit. Throws std::bad_alloc.
+    std::uint32_t make(std::size_t size_class, std::uint32_t want, std::byte** items);
+    // Regions in a row that are free from here on to be written to. Throws std::bad_alloc.
+    std::size_t take_regions(std::size_t count);
+    void give_regions(std::size_t first, std::size_t count);
+    bool is_within_limit(std::size_t more) const noexcept {
+        return more <= limit_bytes && held <= limit_bytes - more;
+    }
+    void count_held(std::uint64_t& class_held, std::uint64_t& class_held_max,
+                    std::size_t more) noexcept;
+
+    // Buffers of one class to the other threads.
+    void give(std::size_t size_class, std::byte* const* items, std::uint32_t count);
+    void give_from(Cache& cache, std::size_t size_class, std::uint32_t count);
+    // All that a cache has.
+    void empty_out(Cache& cache);
+    Magazine* empty_magazine();
+    // Gives regions back of which nothing is in use; returns how many bytes.
+    std::size_t trim_class(std::size_t size_class);
+
+    const std::size_t limit_bytes;
+    os::ReservedMemory memory;
+    os::ReservedMemory marks;
+    std::atomic<std::size_t> used{0};  // granules
+
+    std::array<lockfree::Stack<Magazine*>, kSizeClasses> full;
+    lockfree::Stack<Magazine*> empty;
+
+    std::mutex magazines_mutex;
+    std::vector<std::unique_ptr<Magazine>> magazines;
+
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Cache>> caches;
+    std::vector<Cache*> idle;  // of no thread
+    std::array<ClassMemory, kSizeClasses> classes;
+    std::vector<Region> regions;
+    std::map<std::size_t, std::size_t> free_regions;  // the first of a row, how many
+    std::map<std::size_t, Larger> larger;             // by place
+    std::uint64_t larger_gets = 0;
+    std::uint64_t larger_puts = 0;
+    std::uint64_t larger_held = 0;
+    std::uint64_t larger_held_max = 0;
+    std::uint64_t held = 0;
+    std::uint64_t held_max = 0;
+};
+
+}  // namespace dwcp::memory

@@ -1,0 +1,285 @@
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include "dwcp/lockfree/mpmc_queue.hpp"
+#include "dwcp/memory/buffer_pool.hpp"
+
+using namespace dwcp::memory;
+
+namespace {
+
+constexpr PoolOptions kSmall{.address_space_bytes = std::size_t{256} << 20};
+
+struct Buffer {
+    unsigned char* data;
+    std::size_t size;
+    unsigned char pattern;
+};
+
+Buffer get(BufferPool& pool, std::size_t size, unsigned char pattern) {
+    auto* const data = static_cast<unsigned char*>(pool.get(size));
+    std::memset(data, pattern, size);
+    return {data, size, pattern};
+}
+bool is_whole(const Buffer& buffer) {
+    return std::all_of(buffer.data, buffer.data + buffer.size,
+                       [&](unsigned char byte) { return byte == buffer.pattern; });
+}
+
+// Gets and puts at random; counts the buffers that somebody else wrote to meanwhile.
+int use(BufferPool& pool, unsigned seed, int steps) {
+    std::minstd_rand random(seed);
+    std::vector<Buffer> own;
+    int wrong = 0;
+    for (int step = 0; step < steps; ++step) {
+        if (own.empty() || (own.size() < 40 && random() % 2 == 0)) {
+            own.push_back(get(pool, random() % (std::size_t{64} << random() % 12),
+                              static_cast<unsigned char>(random())));
+        } else {
+            std::swap(own[random() % own.size()], own.back());
+            wrong += is_whole(own.back()) ? 0 : 1;
+            pool.put(own.back().data);
+            own.pop_back();
+        }
+    }
+    for (const Buffer& buffer : own) {
+        wrong += is_whole(buffer) ? 0 : 1;
+        pool.put(buffer.data);
+    }
+    return wrong;
+}
+
+}  // namespace
+
+TEST_CASE("a buffer has at least the bytes asked for, aligned, for each class and beyond") {
+    BufferPool pool(kSmall);
+    for (std::size_t size_class = 0; size_class < kSizeClasses + 3; ++size_class) {
+        for (const std::size_t more : {-1, 0, 1}) {
+            const std::size_t size = class_bytes(size_class) + more;
+            const Buffer buffer = get(pool, size, 7);
+            CHECK(reinterpret_cast<std::uintptr_t>(buffer.data) % 64 == 0);
+            CHECK(pool.capacity(buffer.data) >= size);
+            if (size <= kLargestClassBytes) {
+                CHECK(pool.capacity(buffer.data) == class_bytes(class_of(size)));
+            }
+            pool.put(buffer.data);
+        }
+    }
+    pool.put(pool.get(0));
+}
+
+TEST_CASE("a buffer that was put is the next one of its class") {
+    BufferPool pool(kSmall);
+    for (const std::size_t size : {1, 1000, 100'000, 1'000'000}) {
+        void* const buffer = pool.get(size);
+        pool.put(buffer);
+        CHECK(pool.get(size) == buffer);
+        pool.put(buffer);
+    }
+}
+
+TEST_CASE("what is not in use is refused, and nothing changes") {
+    BufferPool pool(kSmall);
+    BufferPool other(kSmall);
+    auto* const buffer = static_cast<std::byte*>(pool.get(1000));
+    auto* const larger = static_cast<std::byte*>(pool.get(5 << 20));
+    void* const of_other = other.get(1000);
+    std::byte local[64];
+    const PoolStats before = pool.stats();
+    for (void* wrong :
+         {static_cast<void*>(nullptr), static_cast<void*>(local), of_other,
+          static_cast<void*>(buffer + 64), static_cast<void*>(buffer + 1),
+          static_cast<void*>(buffer + 1024), static_cast<void*>(larger + 64),
+          static_cast<void*>(larger + (4 << 20)), reinterpret_cast<void*>(~std::uintptr_t{63})}) {
+        CHECK_THROWS_AS(pool.put(wrong), NotInUse);
+        CHECK_THROWS_AS(static_cast<void>(pool.capacity(wrong)), NotInUse);
+    }
+    CHECK(pool.stats().all.deallocations == before.all.deallocations);
+    pool.put(buffer);
+    CHECK_THROWS_AS(pool.put(buffer), NotInUse);
+    pool.put(larger);
+    CHECK_THROWS_AS(pool.put(larger), NotInUse);
+    CHECK(pool.stats().all.deallocations == before.all.deallocations + 2);
+    CHECK_THROWS_AS(BufferPool(PoolOptions{.limit_bytes = 0}), std::invalid_argument);
+}
+
+TEST_CASE("the statistics count what happened") {
+    BufferPool pool(kSmall);
+    CHECK(pool.stats().all.hit_rate() == 0);
+    std::vector<void*> buffers;
+    for (int round = 0; round < 3; ++round) {
+        for (int i = 0; i < 100; ++i) buffers.push_back(pool.get(200));
+        for (void* buffer : buffers) pool.put(buffer);
+        buffers.clear();
+    }
+    void* const larger = pool.get((3 << 20) + 1);
+    const PoolStats stats = pool.stats();
+    const PoolCounts& counts = stats.classes[class_of(200)];
+    CHECK(counts.allocations == 300);
+    CHECK(counts.deallocations == 300);
+    CHECK(counts.misses == 4);  // batches of 32
+    CHECK(counts.hits() == 296);
+    CHECK(counts.bytes_held == 128 * 256);
+    CHECK(counts.bytes_held_max == 128 * 256);
+    CHECK(stats.larger.allocations == 1);
+    CHECK(stats.larger.bytes_held == (3 << 20) + 4096);
+    CHECK(stats.all.allocations == 301);
+    CHECK(stats.all.bytes_held == counts.bytes_held + stats.larger.bytes_held);
+    pool.put(larger);
+    CHECK(pool.stats().larger.deallocations == 1);
+    CHECK(pool.stats().all.bytes_held == 128 * 256);
+    CHECK(pool.stats().all.bytes_held_max == stats.all.bytes_held);
+}
+
+TEST_CASE("the limit holds, and memory that nobody uses goes to another class within it") {
+    BufferPool pool(
+        {.limit_bytes = std::size_t{4} << 20, .address_space_bytes = std::size_t{256} << 20});
+    std::vector<void*> buffers;
+    for (int i = 0; i < 4; ++i) buffers.push_back(pool.get(1 << 20));
+    CHECK_THROWS_AS(static_cast<void>(pool.get(1)), PoolExhausted);
+    CHECK_THROWS_AS(static_cast<void>(pool.get(2 << 20)), PoolExhausted);
+    for (void* buffer : buffers) pool.put(buffer);
+    void* const small = pool.get(1);
+    pool.put(small);
+    CHECK(pool.stats().classes[kSizeClasses - 1].bytes_held == 0);
+    void* const larger = pool.get(4 << 20);
+    CHECK(pool.stats().all.bytes_held == std::size_t{4} << 20);
+    pool.put(larger);
+    CHECK_THROWS_AS(static_cast<void>(pool.get((4 << 20) + 1)), PoolExhausted);
+}
+
+TEST_CASE("more than the addresses that there are is refused") {
+    BufferPool pool({.address_space_bytes = std::size_t{8} << 20});
+    CHECK_THROWS_AS(static_cast<void>(pool.get(std::size_t{1} << 40)), std::bad_alloc);
+    CHECK_THROWS_AS(static_cast<void>(pool.get(~std::size_t{0})), std::bad_alloc);
+    std::vector<void*> buffers;
+    CHECK_THROWS_AS(for (;;) buffers.push_back(pool.get(1 << 20)), std::bad_alloc);
+    CHECK(buffers.size() == 8);
+    for (void* buffer : buffers) pool.put(buffer);
+    pool.put(pool.get(1 << 20));
+}
+
+TEST_CASE("trimming gives back what is not in use, and the rest stays as it is") {
+    BufferPool pool(kSmall);
+    std::vector<Buffer> buffers;
+    for (int i = 0; i < 64; ++i) {
+        buffers.push_back(get(pool, 1 << 18, static_cast<unsigned char>(i)));
+    }
+    CHECK(pool.stats().all.bytes_held == std::size_t{16} << 20);
+    for (std::size_t i = 1; i < buffers.size(); ++i) pool.put(buffers[i].data);
+    CHECK(pool.trim() == std::size_t{14} << 20);
+    CHECK(pool.stats().all.bytes_held == std::size_t{2} << 20);
+    CHECK(is_whole(buffers[0]));
+    CHECK(pool.trim() == 0);
+    pool.put(buffers[0].data);
+    CHECK(pool.trim() == std::size_t{2} << 20);
+    CHECK(pool.stats().all.bytes_held == 0);
+    CHECK_THROWS_AS(pool.put(buffers[0].data), NotInUse);
+    CHECK(use(pool, 1, 20'000) == 0);
+}
+
+TEST_CASE("buffers are cleared where that is wished") {
+    BufferPool pool({.address_space_bytes = std::size_t{64} << 20, .zero = true});
+    for (const std::size_t size : {64, 1000, 1 << 20, 3 << 20}) {
+        pool.put(get(pool, size, 0xff).data);
+        const Buffer again{static_cast<unsigned char*>(pool.get(size)), size, 0};
+        CHECK(is_whole(again));
+        pool.put(again.data);
+    }
+}
+
+TEST_CASE("threads never get the same buffer") {
+    BufferPool pool({.address_space_bytes = std::size_t{1} << 30});
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < 4; ++i) {
+        threads.emplace_back([&, i] { wrong += use(pool, i + 1, 30'000); });
+    }
+    for (int i = 0; i < 50; ++i) pool.trim();
+    for (std::thread& thread : threads) thread.join();
+    CHECK(wrong == 0);
+    const PoolStats stats = pool.stats();
+    CHECK(stats.all.allocations == stats.all.deallocations);
+    pool.trim();
+    CHECK(pool.stats().all.bytes_held == 0);  // threads that have ended keep nothing
+}
+
+TEST_CASE("a buffer may be put by another thread than got it") {
+    constexpr int kBuffers = 50'000;
+    BufferPool pool({.address_space_bytes = std::size_t{1} << 30});
+    dwcp::lockfree::MpmcQueue<Buffer*> queue(64);
+    std::vector<Buffer> buffers(kBuffers);
+    int wrong = 0;
+    std::thread other([&] {
+        Buffer* buffer = nullptr;
+        for (int i = 0; i < kBuffers; ++i) {
+            while (!queue.try_get(buffer)) std::this_thread::yield();
+            wrong += is_whole(*buffer) ? 0 : 1;
+            pool.put(buffer->data);
+        }
+    });
+    for (int i = 0; i < kBuffers; ++i) {
+        buffers[static_cast<std::size_t>(i)] =
+            get(pool, std::size_t{64} << i % 8, static_cast<unsigned char>(i));
+        while (!queue.try_put(&buffers[static_cast<std::size_t>(i)])) std::this_thread::yield();
+    }
+    other.join();
+    CHECK(wrong == 0);
+    // What the one puts the other gets: in the long run nothing new is made.
+    CHECK(pool.stats().all.bytes_held < std::size_t{8} << 20);
+}
+
+TEST_CASE("a thread may use more pools than it remembers, and outlive them") {
+    std::vector<std::unique_ptr<BufferPool>> pools;
+    std::thread([&] {
+        for (int i = 0; i < 30; ++i) pools.push_back(std::make_unique<BufferPool>(kSmall));
+        for (int round = 0; round < 3; ++round) {
+            for (auto& pool : pools) CHECK(use(*pool, 3, 200) == 0);
+        }
+        for (auto& pool : pools) CHECK(pool->stats().all.misses <= kSizeClasses * 4);
+        pools.resize(10);
+        BufferPool last(kSmall);
+        CHECK(use(last, 3, 200) == 0);
+    }).join();
+    for (auto& pool : pools) CHECK(use(*pool, 3, 200) == 0);
+}
+
+TEST_CASE("a child process goes on with what it finds, while threads were at work") {
+    BufferPool pool({.address_space_bytes = std::size_t{1} << 30});
+    std::atomic<bool> end{false};
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < 2; ++i) {
+        threads.emplace_back([&, i] {
+            while (!end) CHECK(use(pool, i + 1, 500) == 0);
+        });
+    }
+    int failed = 0;
+    for (int round = 0; round < 30; ++round) {
+        const Buffer kept = get(pool, 1000, 5);
+        const pid_t child = fork();
+        if (child == 0) {
+            int wrong = 0;
+            std::thread([&] { wrong += use(pool, 9, 2000); }).join();
+            wrong += use(pool, 10, 2000) + (is_whole(kept) ? 0 : 1);
+            pool.put(kept.data);
+            _exit(wrong == 0 ? 0 : 1);
+        }
+        int status = -1;
+        waitpid(child, &status, 0);
+        failed += status == 0 ? 0 : 1;
+        pool.put(kept.data);
+    }
+    end = true;
+    for (std::thread& thread : threads) thread.join();
+    CHECK(failed == 0);
+}
