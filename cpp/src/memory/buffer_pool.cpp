@@ -117,11 +117,11 @@ class Registry {
 thread_local Registry::Thread Registry::thread_;
 
 BufferPool::BufferPool(const PoolOptions& options)
-    : shared_(std::make_unique<Shared>(options)),
+    : shared_(std::make_unique<Shared>(options, used_)),
       marks_(shared_->marks_of_granules()),
       first_granule_(granule_of(shared_->memory.data())),
-      used_(shared_->used),
       number_(Registry::instance().add(shared_.get())),
+      slot_(number_ % kRecent),
       zero_(options.zero) {}
 
 BufferPool::~BufferPool() {
@@ -130,7 +130,8 @@ BufferPool::~BufferPool() {
 
 BufferPool::Cache& BufferPool::find_cache() {
     Cache* const cache = Registry::instance().find(number_, *shared_);
-    recent_[number_ % kRecent] = {number_, cache};
+    recent_.pools[slot_] = number_;
+    recent_.caches[slot_] = cache;
     return *cache;
 }
 
@@ -166,7 +167,7 @@ void BufferPool::refill(Cache& cache, std::size_t size_class) {
         trim();
     }
     bin.taken.store(bin.taken.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
-    bin.count.store(count, std::memory_order_relaxed);
+    bin.set_count(count);
 }
 
 void BufferPool::spill(Cache& cache, std::size_t size_class) {
@@ -248,10 +249,11 @@ PoolStats BufferPool::stats() const {
         PoolCounts& counts = stats.classes[size_class];
         for (const auto& cache : shared_->caches) {
             const Bin& bin = cache->bins[size_class];
-            const std::uint64_t gets = bin.gets.load(std::memory_order_relaxed);
+            const std::uint64_t state = bin.state.load(std::memory_order_relaxed);
+            const std::uint64_t gets = state / Bin::kOneGet;
             counts.allocations += gets;
             // What came into the cache and is neither there nor went elsewhere.
-            counts.deallocations += gets + bin.count.load(std::memory_order_relaxed) +
+            counts.deallocations += gets + Bin::count_in(state) +
                                     bin.given.load(std::memory_order_relaxed) -
                                     bin.taken.load(std::memory_order_relaxed);
         }

@@ -35,8 +35,9 @@ void touch(std::byte* data, std::size_t size) noexcept {
 
 }  // namespace
 
-BufferPool::Shared::Shared(const PoolOptions& options)
-    : limit_bytes(options.limit_bytes),
+BufferPool::Shared::Shared(const PoolOptions& options, std::atomic<std::size_t>& used_granules)
+    : used(used_granules),
+      limit_bytes(options.limit_bytes),
       memory(addresses(options), std::min(addresses(options), kAddressesMin)),
       marks(memory.size() / kSmallestClassBytes, memory.size() / kSmallestClassBytes) {}
 
@@ -132,17 +133,16 @@ void BufferPool::Shared::give(std::size_t size_class, std::byte* const* items,
 
 void BufferPool::Shared::give_from(Cache& cache, std::size_t size_class, std::uint32_t count) {
     Bin& bin = cache.bins[size_class];
-    const std::uint32_t kept = bin.count.load(std::memory_order_relaxed) - count;
+    const std::uint32_t kept = bin.count() - count;
     // First, so that the child of a fork() in between does not have them twice.
-    bin.count.store(kept, std::memory_order_relaxed);
+    bin.set_count(kept);
     bin.given.store(bin.given.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
     give(size_class, cache.items[size_class].data() + kept, count);
 }
 
 void BufferPool::Shared::empty_out(Cache& cache) {
     for (std::size_t size_class = 0; size_class < kSizeClasses; ++size_class) {
-        while (const std::uint32_t count =
-                   cache.bins[size_class].count.load(std::memory_order_relaxed)) {
+        while (const std::uint32_t count = cache.bins[size_class].count()) {
             give_from(cache, size_class, std::min(count, batch(size_class)));
         }
     }

@@ -44,7 +44,7 @@ struct BufferPool::Shared {
         std::size_t bytes;
     };
 
-    explicit Shared(const PoolOptions& options);
+    Shared(const PoolOptions& options, std::atomic<std::size_t>& used_granules);
 
     std::size_t place_of(const void* buffer) const noexcept {
         return static_cast<std::size_t>(static_cast<const std::byte*>(buffer) - memory.data());
@@ -76,10 +76,10 @@ struct BufferPool::Shared {
     // Gives regions back of which nothing is in use; returns how many bytes.
     std::size_t trim_class(std::size_t size_class);
 
+    std::atomic<std::size_t>& used;  // granules
     const std::size_t limit_bytes;
     os::ReservedMemory memory;
     os::ReservedMemory marks;
-    std::atomic<std::size_t> used{0};  // granules
 
     std::array<lockfree::Stack<Magazine*>, kSizeClasses> full;
     lockfree::Stack<Magazine*> empty;

@@ -84,14 +84,13 @@ class BufferPool {
         if (size_class >= kSizeClasses) return get_larger(size);
         Cache& cache = own_cache();
         Bin& bin = cache.bins[size_class];
-        std::uint32_t count = bin.count.load(std::memory_order_relaxed);
-        if (count == 0) [[unlikely]] {
+        std::uint64_t state = bin.state.load(std::memory_order_relaxed);
+        if (Bin::count_in(state) == 0) [[unlikely]] {
             refill(cache, size_class);
-            count = bin.count.load(std::memory_order_relaxed);
+            state = bin.state.load(std::memory_order_relaxed);
         }
-        std::byte* const buffer = cache.items[size_class][--count];
-        bin.count.store(count, std::memory_order_relaxed);
-        bin.gets.store(bin.gets.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        std::byte* const buffer = cache.items[size_class][Bin::count_in(state) - 1];
+        bin.state.store(state + Bin::kOneGet - 1, std::memory_order_relaxed);
         cache.recent = size_class;
         marks_[granule_of(buffer)].store(in_use(size_class), std::memory_order_relaxed);
         if (zero_) clear(buffer, size);
@@ -120,14 +119,14 @@ class BufferPool {
             cache.recent = size_class;
         }
         Bin& bin = cache.bins[size_class];
-        std::uint32_t count = bin.count.load(std::memory_order_relaxed);
-        if (count == bin.count_max) [[unlikely]] {
+        std::uint64_t state = bin.state.load(std::memory_order_relaxed);
+        if (Bin::count_in(state) == bin.count_max) [[unlikely]] {
             spill(cache, size_class);
-            count = bin.count.load(std::memory_order_relaxed);
+            state = bin.state.load(std::memory_order_relaxed);
         }
         marks_[granule].store(static_cast<std::uint8_t>(size_class + 1), std::memory_order_relaxed);
-        cache.items[size_class][count] = static_cast<std::byte*>(buffer);
-        bin.count.store(count + 1, std::memory_order_relaxed);
+        cache.items[size_class][Bin::count_in(state)] = static_cast<std::byte*>(buffer);
+        bin.state.store(state + 1, std::memory_order_relaxed);
     }
 
     // How many bytes a buffer has, all of which may be used. Throws NotInUse.
@@ -149,6 +148,7 @@ class BufferPool {
 
   private:
     static constexpr std::size_t kBatchMax = 32;
+    static_assert(2 * kBatchMax < 256);  // Bin::kOneGet
     // Marks: 0, or the class and 1, for a place where a buffer begins, and whether it is in use.
     static constexpr std::uint8_t kInUse = 0x80;
     static constexpr std::uint8_t kLarger = kInUse | (kSizeClasses + 1);
@@ -161,11 +161,24 @@ class BufferPool {
 
     // Written by one thread, read by those who count.
     struct Bin {
-        std::atomic<std::uint32_t> count{0};
-        std::uint32_t count_max = 0;
-        std::atomic<std::uint64_t> gets{0};
+        // How many items there are, and kOneGet for each get(): in one word, because each word that
+        // is written and read again holds the next call up.
+        std::atomic<std::uint64_t> state{0};
+        std::uint64_t count_max = 0;
         std::atomic<std::uint64_t> taken{0};  // from the others, or made
         std::atomic<std::uint64_t> given{0};  // to the others
+
+        static constexpr std::uint64_t kOneGet = 256;
+        static constexpr std::uint64_t count_in(std::uint64_t state) noexcept {
+            return state % kOneGet;
+        }
+        [[nodiscard]] std::uint32_t count() const noexcept {
+            return static_cast<std::uint32_t>(count_in(state.load(std::memory_order_relaxed)));
+        }
+        void set_count(std::uint32_t count) noexcept {
+            const std::uint64_t before = state.load(std::memory_order_relaxed);
+            state.store(before - count_in(before) + count, std::memory_order_relaxed);
+        }
     };
     struct alignas(128) Cache {
         std::array<Bin, kSizeClasses> bins;
@@ -176,19 +189,19 @@ class BufferPool {
             for (std::size_t i = 0; i < kSizeClasses; ++i) bins[i].count_max = 2 * batch(i);
         }
     };
+    static constexpr std::size_t kRecent = 8;
     // Which caches a thread has, of the pools that it used last.
     struct Recent {
-        std::uint64_t pool;
-        Cache* cache;
+        std::array<std::uint64_t, kRecent> pools;
+        std::array<Cache*, kRecent> caches;
     };
-    static constexpr std::size_t kRecent = 8;
     struct Magazine;
     struct Shared;
     friend class Registry;
 
     Cache& own_cache() {
-        const Recent& recent = recent_[number_ % kRecent];
-        return recent.pool == number_ ? *recent.cache : find_cache();
+        const Recent& recent = recent_;
+        return recent.pools[slot_] == number_ ? *recent.caches[slot_] : find_cache();
     }
     // The number of 64 bytes of all memory; for what does not begin at such a place, one that no
     // memory has.
@@ -205,15 +218,16 @@ class BufferPool {
     [[noreturn]] void refuse(const void* buffer) const;
     static void clear(std::byte* buffer, std::size_t size) noexcept;
 
-    static inline constinit thread_local std::array<Recent, kRecent> recent_{};
+    static inline constinit thread_local Recent recent_{};
 
     const std::unique_ptr<Shared> shared_;
     // Where the mark of granule 0 would be.
     std::atomic<std::uint8_t>* const marks_;
     const std::uintptr_t first_granule_;
     // How many granules from the first on have been used.
-    std::atomic<std::size_t>& used_;
+    std::atomic<std::size_t> used_{0};
     const std::uint64_t number_;  // no other pool has or had it
+    const std::size_t slot_;      // of `recent_`
     const bool zero_;
 };
 
