@@ -1,63 +1,20 @@
 #include <doctest/doctest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <cstring>
 #include <memory>
-#include <random>
 #include <thread>
 #include <vector>
 
 #include "dwcp/lockfree/mpmc_queue.hpp"
 #include "dwcp/memory/buffer_pool.hpp"
+#include "use_pool.hpp"
 
 using namespace dwcp::memory;
 
 namespace {
 
 constexpr PoolOptions kSmall{.address_space_bytes = std::size_t{256} << 20};
-
-struct Buffer {
-    unsigned char* data;
-    std::size_t size;
-    unsigned char pattern;
-};
-
-Buffer get(BufferPool& pool, std::size_t size, unsigned char pattern) {
-    auto* const data = static_cast<unsigned char*>(pool.get(size));
-    std::memset(data, pattern, size);
-    return {data, size, pattern};
-}
-bool is_whole(const Buffer& buffer) {
-    return std::all_of(buffer.data, buffer.data + buffer.size,
-                       [&](unsigned char byte) { return byte == buffer.pattern; });
-}
-
-// Gets and puts at random; counts the buffers that somebody else wrote to meanwhile.
-int use(BufferPool& pool, unsigned seed, int steps) {
-    std::minstd_rand random(seed);
-    std::vector<Buffer> own;
-    int wrong = 0;
-    for (int step = 0; step < steps; ++step) {
-        if (own.empty() || (own.size() < 40 && random() % 2 == 0)) {
-            own.push_back(get(pool, random() % (std::size_t{64} << random() % 12),
-                              static_cast<unsigned char>(random())));
-        } else {
-            std::swap(own[random() % own.size()], own.back());
-            wrong += is_whole(own.back()) ? 0 : 1;
-            pool.put(own.back().data);
-            own.pop_back();
-        }
-    }
-    for (const Buffer& buffer : own) {
-        wrong += is_whole(buffer) ? 0 : 1;
-        pool.put(buffer.data);
-    }
-    return wrong;
-}
 
 }  // namespace
 
@@ -252,34 +209,4 @@ TEST_CASE("a thread may use more pools than it remembers, and outlive them") {
         CHECK(use(last, 3, 200) == 0);
     }).join();
     for (auto& pool : pools) CHECK(use(*pool, 3, 200) == 0);
-}
-
-TEST_CASE("a child process goes on with what it finds, while threads were at work") {
-    BufferPool pool({.address_space_bytes = std::size_t{1} << 30});
-    std::atomic<bool> end{false};
-    std::vector<std::thread> threads;
-    for (unsigned i = 0; i < 2; ++i) {
-        threads.emplace_back([&, i] {
-            while (!end) CHECK(use(pool, i + 1, 500) == 0);
-        });
-    }
-    int failed = 0;
-    for (int round = 0; round < 30; ++round) {
-        const Buffer kept = get(pool, 1000, 5);
-        const pid_t child = fork();
-        if (child == 0) {
-            int wrong = 0;
-            std::thread([&] { wrong += use(pool, 9, 2000); }).join();
-            wrong += use(pool, 10, 2000) + (is_whole(kept) ? 0 : 1);
-            pool.put(kept.data);
-            _exit(wrong == 0 ? 0 : 1);
-        }
-        int status = -1;
-        waitpid(child, &status, 0);
-        failed += status == 0 ? 0 : 1;
-        pool.put(kept.data);
-    }
-    end = true;
-    for (std::thread& thread : threads) thread.join();
-    CHECK(failed == 0);
 }

@@ -1,0 +1,54 @@
+// Buffers filled with a pattern, by which it shows when somebody else gets the same.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "dwcp/memory/buffer_pool.hpp"
+
+namespace dwcp::memory {
+
+struct Buffer {
+    unsigned char* data;
+    std::size_t size;
+    unsigned char pattern;
+};
+
+inline Buffer get(BufferPool& pool, std::size_t size, unsigned char pattern) {
+    auto* const data = static_cast<unsigned char*>(pool.get(size));
+    std::memset(data, pattern, size);
+    return {data, size, pattern};
+}
+inline bool is_whole(const Buffer& buffer) {
+    return std::all_of(buffer.data, buffer.data + buffer.size,
+                       [&](unsigned char byte) { return byte == buffer.pattern; });
+}
+
+// Gets and puts at random; counts the buffers that somebody else wrote to meanwhile.
+inline int use(BufferPool& pool, unsigned seed, int steps) {
+    std::minstd_rand random(seed);
+    std::vector<Buffer> own;
+    int wrong = 0;
+    for (int step = 0; step < steps; ++step) {
+        if (own.empty() || (own.size() < 40 && random() % 2 == 0)) {
+            own.push_back(get(pool, random() % (std::size_t{64} << random() % 12),
+                              static_cast<unsigned char>(random())));
+        } else {
+            std::swap(own[random() % own.size()], own.back());
+            wrong += is_whole(own.back()) ? 0 : 1;
+            pool.put(own.back().data);
+            own.pop_back();
+        }
+    }
+    for (const Buffer& buffer : own) {
+        wrong += is_whole(buffer) ? 0 : 1;
+        pool.put(buffer.data);
+    }
+    return wrong;
+}
+
+}  // namespace dwcp::memory
