@@ -1,12 +1,12 @@
 #include "errors.hpp"
 
-#include <nanobind/nanobind.h>
-
+#include <new>
+#include <stdexcept>
 #include <system_error>
 
 #include "dwcp/error.hpp"
 #include "dwcp/lockfree/shared/segment.hpp"
-
+#include "dwcp/memory/buffer_pool.hpp"
 #include "topics.hpp"
 
 namespace nb = nanobind;
@@ -43,6 +43,23 @@ void translate_error(const std::exception_ptr& pointer, void*) {
         const nb::object arguments = nb::make_tuple(error.code().value(), error.what());
         PyErr_SetObject(PyExc_OSError, arguments.ptr());
     }
+}
+
+PyObject* set_error() noexcept {
+    try {
+        translate_error(std::current_exception(), nullptr);
+    } catch (nb::python_error& error) {
+        error.restore();
+    } catch (const memory::PoolExhausted& error) {
+        PyErr_SetString(PyExc_MemoryError, error.what());
+    } catch (const std::bad_alloc&) {
+        PyErr_NoMemory();
+    } catch (const std::invalid_argument& error) {
+        PyErr_SetString(PyExc_ValueError, error.what());
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+    }
+    return nullptr;
 }
 
 void init_errors(nb::module_&) {

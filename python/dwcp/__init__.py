@@ -1,12 +1,12 @@
 """Verified remote replicas of large, changing binary state: send only what changed.
 
-One module per topic: `dwcp.delta`, `dwcp.checksum`, `dwcp.lockfree`, `dwcp.isa`,
-`dwcp.replica`.
+One module per topic: `dwcp.delta`, `dwcp.checksum`, `dwcp.lockfree`, `dwcp.memory`,
+`dwcp.isa`, `dwcp.replica`.
 """
 
 from importlib.metadata import PackageNotFoundError, version
 
-from dwcp import checksum, delta, isa, lockfree, replica
+from dwcp import checksum, delta, isa, lockfree, memory, replica
 from dwcp.errors import (
     Closed,
     CorruptDelta,
@@ -37,5 +37,6 @@ __all__ = [
     "delta",
     "isa",
     "lockfree",
+    "memory",
     "replica",
 ]

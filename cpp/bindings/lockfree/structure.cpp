@@ -1,10 +1,6 @@
 #include "lockfree/structure.hpp"
 
 #include <cmath>
-#include <new>
-#include <stdexcept>
-
-#include "errors.hpp"
 
 namespace dwcp::bindings::lockfree {
 
@@ -61,21 +57,6 @@ void set_refusal(bool putting, bool is_shut_down) noexcept {
     PyErr_SetNone(is_shut_down ? exceptions.shut_down
                   : putting    ? exceptions.full
                                : exceptions.empty);
-}
-
-PyObject* set_error() noexcept {
-    try {
-        translate_error(std::current_exception(), nullptr);
-    } catch (nanobind::python_error& error) {
-        error.restore();
-    } catch (const std::bad_alloc&) {
-        PyErr_NoMemory();
-    } catch (const std::invalid_argument& error) {
-        PyErr_SetString(PyExc_ValueError, error.what());
-    } catch (const std::exception& error) {
-        PyErr_SetString(PyExc_RuntimeError, error.what());
-    }
-    return nullptr;
 }
 
 }  // namespace dwcp::bindings::lockfree

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 
+#include "errors.hpp"
 #include "lockfree/adapters.hpp"
 #include "lockfree/waiters.hpp"
 
@@ -35,9 +36,6 @@ struct Patience {
 
 // Sets Full or Empty, or ShutDown.
 void set_refusal(bool putting, bool is_shut_down) noexcept;
-
-// nullptr, with the Python exception for the C++ one that is being handled.
-PyObject* set_error() noexcept;
 
 // Waits until `attempt` returns true; `putting` says which side it is on, and `waiters` are those
 // of that side. False with Full, Empty, ShutDown or what a signal handler raised.

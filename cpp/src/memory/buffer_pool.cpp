@@ -175,9 +175,8 @@ void BufferPool::spill(Cache& cache, std::size_t size_class) {
 }
 
 void* BufferPool::get_larger(std::size_t size) {
-    const std::size_t page = os::page_bytes();
     if (size > shared_->memory.size()) throw std::bad_alloc();
-    const std::size_t bytes = (size + page - 1) / page * page;
+    const std::size_t bytes = capacity_for(size);
     const std::size_t count = (bytes + Shared::kRegionBytes - 1) / Shared::kRegionBytes;
     std::size_t place = 0;
     for (bool trimmed = false;;) {
@@ -196,7 +195,7 @@ void* BufferPool::get_larger(std::size_t size) {
     }
     std::byte* const buffer = shared_->memory.data() + place;
     // New pages are zeros, so that touching them is all there is to do.
-    for (std::size_t at = 0; at < bytes; at += page) {
+    for (std::size_t at = 0; at < bytes; at += os::page_bytes()) {
         *const_cast<volatile std::byte*>(buffer + at) = std::byte{0};
     }
     marks_[granule_of(buffer)].store(kLarger, std::memory_order_relaxed);
@@ -228,6 +227,12 @@ void BufferPool::refuse(const void* buffer) const {
 
 void BufferPool::clear(std::byte* buffer, std::size_t size) noexcept {
     std::memset(buffer, 0, size);
+}
+
+std::size_t BufferPool::capacity_for(std::size_t size) noexcept {
+    const std::size_t size_class = class_of(size);
+    const std::size_t page = os::page_bytes();
+    return size_class < kSizeClasses ? class_bytes(size_class) : (size + page - 1) / page * page;
 }
 
 std::size_t BufferPool::capacity(const void* buffer) const {

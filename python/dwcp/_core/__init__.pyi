@@ -6,5 +6,6 @@ from dwcp._core import (
     isa as isa,
     lockfree as lockfree,
     lockfree_shared as lockfree_shared,
-    machine as machine
+    machine as machine,
+    memory as memory
 )

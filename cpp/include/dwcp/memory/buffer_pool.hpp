@@ -129,7 +129,9 @@ class BufferPool {
         bin.state.store(state + 1, std::memory_order_relaxed);
     }
 
-    // How many bytes a buffer has, all of which may be used. Throws NotInUse.
+    // How many bytes a buffer for `size` has, all of which may be used.
+    [[nodiscard]] static std::size_t capacity_for(std::size_t size) noexcept;
+    // The same of a buffer that is in use. Throws NotInUse.
     [[nodiscard]] std::size_t capacity(const void* buffer) const;
     [[nodiscard]] PoolStats stats() const;
     // Gives memory that no thread keeps, 2 MiB of one class at a time, back to the kernel; the
