@@ -1,12 +1,12 @@
 """Verified remote replicas of large, changing binary state: send only what changed.
 
 One module per topic: `dwcp.delta`, `dwcp.checksum`, `dwcp.lockfree`, `dwcp.memory`,
-`dwcp.isa`, `dwcp.replica`.
+`dwcp.topology`, `dwcp.isa`, `dwcp.replica`.
 """
 
 from importlib.metadata import PackageNotFoundError, version
 
-from dwcp import checksum, delta, isa, lockfree, memory, replica
+from dwcp import checksum, delta, isa, lockfree, memory, replica, topology
 from dwcp.errors import (
     Closed,
     CorruptDelta,
@@ -39,4 +39,5 @@ __all__ = [
     "lockfree",
     "memory",
     "replica",
+    "topology",
 ]

@@ -95,16 +95,37 @@ def test_missing_kernel_file_is_named() -> None:
     assert facts.unknown["io.thing"] == "/proc/there/is/no/such/file: No such file or directory"
 
 
-@pytest.mark.parametrize(
-    ("text", "numbers"),
-    [("0\n", [0]), ("0-3,8", [0, 1, 2, 3, 8]), ("", []), ("2,4-5", [2, 4, 5])],
-)
-def test_kernel_lists(text: str, numbers: list[int]) -> None:
-    assert machine.cpu_list(text) == numbers
+def test_processors_are_shown_as_a_tree() -> None:
+    nodes = json.loads(run("info", "--json").stdout)["processor"]["topology"]
+    cpus = [
+        cpu
+        for node in nodes
+        for socket in node["sockets"]
+        for core in socket["cores"]
+        for cpu in core["cpus"]
+    ]
+    assert set(os.sched_getaffinity(0)) <= set(cpus)
+    shown = run("info").stdout
+    assert f"node {nodes[0]['node']}, " in shown
+    assert f"└─ socket {nodes[0]['sockets'][-1]['socket']}" in shown
 
 
-@pytest.mark.parametrize(
-    ("text", "count"), [("32K\n", 32 << 10), ("1M", 1 << 20), ("2G", 2 << 30), ("512", 512)]
-)
-def test_kernel_sizes(text: str, count: int) -> None:
-    assert machine.size_bytes(text) == count
+def test_a_tree_of_two_nodes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cores = [{"core": 0, "cpus": [0, 2]}, {"core": 1, "cpus": [1]}]
+    sockets = [{"socket": 0, "cores": cores}, {"socket": 1, "cores": cores[1:]}]
+    node = {"node": 5, "memory_bytes": 3 << 30, "distances": [10, 21], "sockets": sockets}
+    monkeypatch.setattr(machine, "tree", lambda _: [node])
+    info_module.info(as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    title = "node 5, 3 GiB, distances 10, 21"
+    start = next(i for i, line in enumerate(lines) if title in line)
+    column = lines[start].index(title)
+    assert [line[column:].rstrip() for line in lines[start + 1 : start + 6]] == [
+        "├─ socket 0",
+        "│  ├─ core 0: CPUs 0,2",
+        "│  └─ core 1: CPU 1",
+        "└─ socket 1",
+        "   └─ core 1: CPU 1",
+    ]

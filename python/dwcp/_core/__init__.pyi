@@ -7,5 +7,6 @@ from dwcp._core import (
     lockfree as lockfree,
     lockfree_shared as lockfree_shared,
     machine as machine,
-    memory as memory
+    memory as memory,
+    topology as topology
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -54,10 +56,39 @@ def _ranges(numbers: list[int]) -> str:
     return ",".join("-".join(map(str, part)) for part in parts)
 
 
-def _show_cache(cache: dict[str, Any]) -> str:
-    kind = "" if cache["type"] == "unified" else f" {cache['type']}"
-    shared = f", CPUs {_ranges(cache['cpus'])}" if len(cache["cpus"]) > 1 else ""
-    return f"L{cache['level']}{kind} {_binary_size(cache['size_bytes'])}{shared}"
+def _show_caches(caches: list[dict[str, Any]]) -> Iterator[str]:
+    """One line for each kind of cache, however many processors have their own."""
+    for (level, kind, size), alike in itertools.groupby(
+        sorted(caches, key=_cache_kind), key=_cache_kind
+    ):
+        shared = [cache["cpus"] for cache in alike]
+        name = f"L{level}{'' if kind == 'unified' else f' {kind}'} {_binary_size(size)}"
+        if len(shared) > 1:
+            yield f"{name}, {len(shared)} of them"
+        else:
+            yield f"{name}, CPU{'s' if len(shared[0]) > 1 else ''} {_ranges(shared[0])}"
+
+
+def _cache_kind(cache: dict[str, Any]) -> tuple[int, str, int]:
+    return cache["level"], cache["type"], cache["size_bytes"]
+
+
+def _show_node(node: dict[str, Any]) -> list[str]:
+    """A tree: the node, its sockets, their cores."""
+    distances = ", ".join(map(str, node["distances"]))
+    far = f", distances {distances}" if len(node["distances"]) > 1 else ""
+    lines = [f"node {node['node']}, {_binary_size(node['memory_bytes'])}{far}"]
+    for socket in node["sockets"]:
+        last = socket is node["sockets"][-1]
+        lines.append(f"{'└─' if last else '├─'} socket {socket['socket']}")
+        for core in socket["cores"]:
+            branch = "└─" if core is socket["cores"][-1] else "├─"
+            cpus = _ranges(core["cpus"])
+            lines.append(
+                f"{'   ' if last else '│  '}{branch} core {core['core']}: "
+                f"CPU{'s' if len(core['cpus']) > 1 else ''} {cpus}"
+            )
+    return lines
 
 
 def _show_pool(pool: dict[str, int]) -> str:
@@ -67,7 +98,9 @@ def _show_pool(pool: dict[str, int]) -> str:
 def _show(name: str, value: Any) -> str:
     """One fact for people."""
     if name == "caches":
-        return "\n".join(map(_show_cache, value))
+        return "\n".join(_show_caches(value))
+    if name == "topology":
+        return "\n".join(line for node in value for line in _show_node(node))
     if name == "huge_pages":
         return "\n".join(map(_show_pool, value)) or "none"
     if name == "libraries":

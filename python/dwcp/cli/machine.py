@@ -14,13 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# What Linux calls "cpu0" is always there, and its caches stand for those of the others.
-_CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
+from dwcp.topology import Topology, topology
+
 _HUGE_PAGES = Path("/sys/kernel/mm/hugepages")
 _TRANSPARENT = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-_NODES = Path("/sys/devices/system/node/online")
 _CONGESTION = Path("/proc/sys/net/ipv4")
-_SIZE_SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 class Facts:
@@ -51,23 +49,6 @@ class Facts:
         self.sections.setdefault(section, {})[fact] = value
 
 
-def cpu_list(text: str) -> list[int]:
-    """Numbers of a kernel list such as ``0-3,8``."""
-    numbers: list[int] = []
-    for part in text.strip().split(","):
-        if part:
-            first, _, last = part.partition("-")
-            numbers.extend(range(int(first), int(last or first) + 1))
-    return numbers
-
-
-def size_bytes(text: str) -> int:
-    """Bytes of a kernel size such as ``32K``."""
-    text = text.strip()
-    scale = _SIZE_SUFFIXES.get(text[-1:], 1)
-    return int(text.rstrip("KMG")) * scale
-
-
 def cpu_model() -> str:
     """Name of the processor, from /proc/cpuinfo."""
     path = Path("/proc/cpuinfo")
@@ -78,42 +59,37 @@ def cpu_model() -> str:
     return found.group(1).strip()
 
 
-def caches() -> list[dict[str, Any]]:
-    """Level, type, size and sharing CPUs of each cache of the first CPU."""
-    found = []
-    for folder in sorted(_CACHES.glob("index[0-9]*")):
-        read = {name: (folder / name).read_text().strip() for name in ("level", "type", "size")}
-        shared = folder / "shared_cpu_list"
-        found.append(
+def caches(machine: Topology) -> list[dict[str, Any]]:
+    """Level, type, size and sharing CPUs of each cache."""
+    if not machine.caches:
+        raise LookupError("the kernel lists none")
+    names = ("level", "type", "size_bytes", "line_bytes", "cpus")
+    return [{name: getattr(cache, name) for name in names} for cache in machine.caches]
+
+
+def tree(machine: Topology) -> list[dict[str, Any]]:
+    """Memory nodes, in them the sockets, in them the cores, in them the CPUs."""
+    nodes = []
+    for node in machine.nodes:
+        sockets: dict[int, dict[int, list[int]]] = {}
+        for cpu in machine.cpus:
+            if cpu.node == node.id:
+                sockets.setdefault(cpu.socket, {}).setdefault(cpu.core, []).append(cpu.id)
+        nodes.append(
             {
-                "level": int(read["level"]),
-                "type": read["type"].lower(),
-                "size_bytes": size_bytes(read["size"]),
-                "cpus": cpu_list(shared.read_text()),
+                "node": node.id,
+                "memory_bytes": node.memory_bytes,
+                "distances": node.distances,
+                "sockets": [
+                    {
+                        "socket": socket,
+                        "cores": [{"core": core, "cpus": cpus} for core, cpus in cores.items()],
+                    }
+                    for socket, cores in sockets.items()
+                ],
             }
         )
-    if not found:
-        raise LookupError(f"{_CACHES} lists none")
-    return found
-
-
-def cpu_quota() -> float | None:
-    """CPUs' worth of time that the control group grants; None: no limit."""
-    group = Path("/proc/self/cgroup").read_text().strip().splitlines()
-    unified = [line.removeprefix("0::") for line in group if line.startswith("0::")]
-    if not unified:
-        raise LookupError("no version 2 control group")
-    limits = []
-    folder = Path("/sys/fs/cgroup") / unified[0].lstrip("/")
-    for path in (folder, *folder.parents):
-        limit = path / "cpu.max"
-        if limit.exists():
-            quota, period = limit.read_text().split()
-            if quota != "max":
-                limits.append(int(quota) / int(period))
-        if path == Path("/sys/fs/cgroup"):
-            break
-    return min(limits, default=None)
+    return nodes
 
 
 def transparent_huge_pages() -> str:
@@ -215,14 +191,16 @@ def gather() -> Facts:
     facts.add("processor", "architecture", platform.machine)
     facts.add("processor", "model", cpu_model)
     facts.add("processor", "cpus_online", os.cpu_count)
-    facts.add("processor", "cpus_allowed", lambda: sorted(os.sched_getaffinity(0)))
-    facts.add("processor", "cpu_quota", cpu_quota)
-    facts.add("processor", "caches", caches)
+    machine = topology()
+    facts.add("processor", "cpus_allowed", lambda: machine.usable)
+    facts.add("processor", "cpu_quota", lambda: machine.quota)
+    facts.add("processor", "topology", lambda: tree(machine))
+    facts.add("processor", "caches", lambda: caches(machine))
     facts.add("processor", "last_level_cache_bytes", _field(core, "last_level_cache_bytes"))
     facts.add("processor", "xor_streaming_min_bytes", _field(core, "xor_streaming_min_bytes"))
     facts.add("memory", "total_bytes", memory_total_bytes)
     facts.add("memory", "page_bytes", lambda: os.sysconf("SC_PAGE_SIZE"))
-    facts.add("memory", "numa_nodes_online", lambda: cpu_list(_NODES.read_text()))
+    facts.add("memory", "numa_nodes_online", lambda: [node.id for node in machine.nodes])
     facts.add("memory", "numa_library", _field(core, "numa_available"))
     facts.add("memory", "numa_nodes", _field(core, "numa_nodes"))
     facts.add("memory", "transparent_huge_pages", transparent_huge_pages)
