@@ -26,6 +26,8 @@ NB_MODULE(_core, module) {
     init_encoder(delta);
     nb::module_ machine = module.def_submodule("machine");
     init_machine(machine);
+    nb::module_ placed_memory = module.def_submodule("placed_memory");
+    init_placed_memory(placed_memory);
     nb::module_ topology = module.def_submodule("topology");
     init_topology(topology);
     nb::module_ memory = module.def_submodule("memory");

@@ -8,5 +8,6 @@ from dwcp._core import (
     lockfree_shared as lockfree_shared,
     machine as machine,
     memory as memory,
+    placed_memory as placed_memory,
     topology as topology
 )

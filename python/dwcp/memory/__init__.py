@@ -2,6 +2,8 @@
 
 `BufferPool` keeps memory in 15 classes of 64 bytes to 1 MiB, with a cache for each thread, and
 hands it out as `Buffer` objects: writable buffers for memoryview, NumPy, readinto and sockets.
+`huge_pages.allocate` and `numa.allocate` take memory straight from the kernel, on huge pages and on
+chosen nodes.
 
 >>> pool = BufferPool()
 >>> with pool.get(1000) as buffer:
@@ -13,7 +15,18 @@ from dataclasses import dataclass
 
 from dwcp._core.memory import Buffer, BufferPool
 
-__all__ = ["Buffer", "BufferPool", "PoolCounts", "PoolStats"]
+from . import huge_pages, numa
+from .huge_pages import PlacedMemory
+
+__all__ = [
+    "Buffer",
+    "BufferPool",
+    "PlacedMemory",
+    "PoolCounts",
+    "PoolStats",
+    "huge_pages",
+    "numa",
+]
 
 
 @dataclass(frozen=True)
