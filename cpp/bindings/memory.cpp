@@ -249,7 +249,8 @@ void make_pool_type(nb::module_& module) {
                      Py_TPFLAGS_DEFAULT, slots};
     PyObject* const type = PyType_FromSpec(&spec);
     if (type == nullptr) throw nb::python_error();
-    module.attr("BufferPool") = nb::steal(type);
+    pool_type = reinterpret_cast<PyTypeObject*>(type);
+    module.attr("BufferPool") = nb::borrow(type);
 }
 
 }  // namespace

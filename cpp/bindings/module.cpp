@@ -32,6 +32,7 @@ NB_MODULE(_core, module) {
     init_topology(topology);
     nb::module_ memory = module.def_submodule("memory");
     init_memory(memory);
+    init_numpy_allocator(memory);
     nb::module_ lockfree = module.def_submodule("lockfree");
     init_lockfree(lockfree);
     init_lockfree_byte_ring(lockfree);

@@ -14,6 +14,7 @@ void init_xor(nanobind::module_& module);
 void init_delta(nanobind::module_& module);
 void init_encoder(nanobind::module_& module);
 void init_machine(nanobind::module_& module);
+void init_numpy_allocator(nanobind::module_& module);
 void init_placed_memory(nanobind::module_& module);
 void init_topology(nanobind::module_& module);
 void init_memory(nanobind::module_& module);

@@ -6,6 +6,7 @@
 namespace dwcp::bindings::memory {
 
 PyTypeObject* buffer_type = nullptr;
+PyTypeObject* pool_type = nullptr;
 
 namespace {
 

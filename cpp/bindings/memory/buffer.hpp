@@ -57,8 +57,9 @@ struct Buffer {
     void give_back() noexcept;
 };
 
-// Set by make_buffer_type().
+// Set by make_buffer_type(), and when the type of pools is made.
 extern PyTypeObject* buffer_type;
+extern PyTypeObject* pool_type;
 void make_buffer_type(nb::module_& module);
 
 }  // namespace dwcp::bindings::memory

@@ -50,3 +50,12 @@ class BufferPool:
     def closed(self) -> bool: ...
     def __enter__(self) -> BufferPool: ...
     def __exit__(self, *exception: object) -> None: ...
+
+def pool_handler(pool: BufferPool) -> object:
+    """What NumPy's memory handler for a pool is."""
+
+def set_handler(handler: object) -> object:
+    """
+    Make NumPy take memory for new arrays of this context by a handler; returns the one
+    before.
+    """

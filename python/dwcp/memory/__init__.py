@@ -3,7 +3,7 @@
 `BufferPool` keeps memory in 15 classes of 64 bytes to 1 MiB, with a cache for each thread, and
 hands it out as `Buffer` objects: writable buffers for memoryview, NumPy, readinto and sockets.
 `huge_pages.allocate` and `numa.allocate` take memory straight from the kernel, on huge pages and on
-chosen nodes.
+chosen nodes. `numpy_allocator` lets new NumPy arrays use a pool.
 
 >>> pool = BufferPool()
 >>> with pool.get(1000) as buffer:
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from dwcp._core.memory import Buffer, BufferPool
 
 from . import huge_pages, numa
+from ._numpy_allocator import numpy_allocator
 from .huge_pages import PlacedMemory
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "PoolStats",
     "huge_pages",
     "numa",
+    "numpy_allocator",
 ]
 
 
