@@ -211,7 +211,7 @@ void make_pool_type(nb::module_& module) {
          "While other threads use the pool each number is right as of some moment of the call."},
         {"trim", trim, METH_NOARGS,
          "trim($self, /)\n--\n\nGive memory that nobody uses, and no other thread keeps, back to "
-         "the kernel.\n\nOf each class 2 MiB at a time; larger buffers are never kept. Returns how "
+         "the kernel.\n\nOf each class 2 MiB at a time; larger buffers as well. Returns how "
          "many bytes."},
         {"close", close, METH_NOARGS,
          "close($self, /)\n--\n\nNothing is got or put from here on; buffers that are in use stay "
@@ -233,7 +233,7 @@ void make_pool_type(nb::module_& module) {
              "zero\n"
              "buffers are cleared when they are got. What is larger than 1 MiB comes from the "
              "kernel\n"
-             "and goes back each time. All calls may be made from any thread; each thread has a\n"
+             "and is kept up to 64 MiB. All calls may be made from any thread; each thread has a\n"
              "cache of its own, so that they seldom wait for one another. A forked child may go "
              "on\n"
              "with copies of all buffers. Raises ValueError for a limit out of bounds, OSError "

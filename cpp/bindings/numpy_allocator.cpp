@@ -73,10 +73,11 @@ void* allocate(void* context, std::size_t size) noexcept {
 void* allocate_zeros(void* context, std::size_t count, std::size_t size) noexcept {
     std::size_t bytes = 0;
     if (__builtin_mul_overflow(count, size, &bytes)) return nullptr;
-    void* const data = allocate(context, bytes);
-    // What is larger than the classes is new, and so zeros.
-    if (data != nullptr && bytes <= dwcp::memory::kLargestClassBytes) std::memset(data, 0, bytes);
-    return data;
+    try {
+        return pool_of(context).get_zeros(bytes);
+    } catch (const std::exception&) {
+        return nullptr;
+    }
 }
 void release(void* context, void* data, std::size_t) noexcept {
     if (data != nullptr) pool_of(context).put(data);

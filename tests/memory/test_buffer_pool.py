@@ -201,6 +201,8 @@ def test_the_statistics_are_exact() -> None:
     assert stats.total.allocations == 51
     assert stats.total.bytes_held == 64 * 128 + (3 << 20)
     larger.release()
+    assert pool.stats().larger.deallocations == 1
+    assert pool.trim() == 3 << 20
     assert pool.stats().total.bytes_held == 64 * 128
     assert list(stats.classes) == CLASSES
     assert BufferPool().stats().total.hit_rate == 0

@@ -174,29 +174,27 @@ void BufferPool::spill(Cache& cache, std::size_t size_class) {
     shared_->give_from(cache, size_class, batch(size_class));
 }
 
-void* BufferPool::get_larger(std::size_t size) {
+void* BufferPool::get_larger(std::size_t size, bool zeros) {
     if (size > shared_->memory.size()) throw std::bad_alloc();
     const std::size_t bytes = capacity_for(size);
-    const std::size_t count = (bytes + Shared::kRegionBytes - 1) / Shared::kRegionBytes;
-    std::size_t place = 0;
-    for (bool trimmed = false;;) {
+    std::byte* buffer = nullptr;
+    bool is_new = false;
+    for (bool trimmed = false; buffer == nullptr;) {
         {
             const std::lock_guard lock(shared_->mutex);
-            if (shared_->is_within_limit(bytes)) {
-                place = shared_->take_regions(count) * Shared::kRegionBytes;
-                shared_->larger.emplace(place, Shared::Larger{count, bytes});
-                shared_->count_held(shared_->larger_held, shared_->larger_held_max, bytes);
-                ++shared_->larger_gets;
-                break;
-            }
+            buffer = shared_->take_larger(bytes, is_new);
+            if (buffer != nullptr) break;
         }
         if (std::exchange(trimmed, true)) throw PoolExhausted();
         trim();
     }
-    std::byte* const buffer = shared_->memory.data() + place;
-    // New pages are zeros, so that touching them is all there is to do.
-    for (std::size_t at = 0; at < bytes; at += os::page_bytes()) {
-        *const_cast<volatile std::byte*>(buffer + at) = std::byte{0};
+    if (is_new) {
+        // New pages are zeros: to touch them is all there is to do.
+        for (std::size_t at = 0; at < bytes; at += os::page_bytes()) {
+            *const_cast<volatile std::byte*>(buffer + at) = std::byte{0};
+        }
+    } else if (zeros) {
+        clear(buffer, size);
     }
     marks_[granule_of(buffer)].store(kLarger, std::memory_order_relaxed);
     return buffer;
@@ -204,14 +202,10 @@ void* BufferPool::get_larger(std::size_t size) {
 
 void BufferPool::put_larger(void* buffer) {
     const std::lock_guard lock(shared_->mutex);
-    const auto found = shared_->larger.find(shared_->place_of(buffer));
-    if (found == shared_->larger.end()) refuse(buffer);
-    const Shared::Larger larger = found->second;
-    shared_->larger.erase(found);
-    shared_->give_regions(shared_->place_of(buffer) / Shared::kRegionBytes, larger.regions);
-    shared_->larger_held -= larger.bytes;
-    shared_->held -= larger.bytes;
-    ++shared_->larger_puts;
+    // Another thread may have put it meanwhile.
+    if (marks_[granule_of(buffer)].load(std::memory_order_relaxed) != kLarger) refuse(buffer);
+    marks_[granule_of(buffer)].store(kLargerKept, std::memory_order_relaxed);
+    shared_->give_larger(shared_->place_of(buffer));
 }
 
 void BufferPool::refuse(const void* buffer) const {
@@ -266,7 +260,7 @@ PoolStats BufferPool::stats() const {
         counts.bytes_held = shared_->classes[size_class].held;
         counts.bytes_held_max = shared_->classes[size_class].held_max;
     }
-    stats.larger = {shared_->larger_gets, shared_->larger_puts, shared_->larger_gets,
+    stats.larger = {shared_->larger_gets, shared_->larger_puts, shared_->larger_misses,
                     shared_->larger_held, shared_->larger_held_max};
     const auto add = [&](const PoolCounts& counts) {
         stats.all.allocations += counts.allocations;
@@ -283,7 +277,7 @@ PoolStats BufferPool::stats() const {
 std::size_t BufferPool::trim() {
     shared_->empty_out(own_cache());
     const std::lock_guard lock(shared_->mutex);
-    std::size_t given_back = 0;
+    std::size_t given_back = shared_->drop_kept(0);
     for (std::size_t size_class = 0; size_class < kSizeClasses; ++size_class) {
         given_back += shared_->trim_class(size_class);
     }

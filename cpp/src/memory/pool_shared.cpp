@@ -38,10 +38,60 @@ void touch(std::byte* data, std::size_t size) noexcept {
 BufferPool::Shared::Shared(const PoolOptions& options, std::atomic<std::size_t>& used_granules)
     : used(used_granules),
       limit_bytes(options.limit_bytes),
+      keep_larger_bytes(options.keep_larger_bytes),
       memory(addresses(options), std::min(addresses(options), kAddressesMin)),
       marks(memory.size() / kSmallestClassBytes, memory.size() / kSmallestClassBytes) {}
 
+std::byte* BufferPool::Shared::take_larger(std::size_t bytes, bool& is_new) {
+    const std::size_t count = (bytes + kRegionBytes - 1) / kRegionBytes;
+    // The one that was used last, of as many regions and with as many pages.
+    const auto found = std::find_if(kept.rbegin(), kept.rend(), [&](std::size_t place) {
+        const Larger& candidate = larger.at(place);
+        return candidate.regions == count && candidate.bytes >= bytes;
+    });
+    is_new = found == kept.rend();
+    std::size_t place = 0;
+    if (is_new) {
+        if (!is_within_limit(bytes)) return nullptr;
+        place = take_regions(count) * kRegionBytes;
+        larger.emplace(place, Larger{count, bytes});
+        count_held(larger_held, larger_held_max, bytes);
+        ++larger_misses;
+    } else {
+        place = *found;
+        kept_bytes -= larger.at(place).bytes;
+        kept.erase(std::next(found).base());
+    }
+    ++larger_gets;
+    return memory.data() + place;
+}
+
+void BufferPool::Shared::give_larger(std::size_t place) {
+    ++larger_puts;
+    kept.push_back(place);
+    kept_bytes += larger.at(place).bytes;
+    drop_kept(keep_larger_bytes);
+}
+
+std::size_t BufferPool::Shared::drop_kept(std::size_t bytes_max) {
+    std::size_t given_back = 0;
+    std::size_t dropped = 0;
+    for (; kept_bytes > bytes_max; ++dropped) {
+        const auto found = larger.find(kept[dropped]);
+        const Larger one = found->second;
+        larger.erase(found);
+        give_regions(kept[dropped] / kRegionBytes, one.regions);
+        kept_bytes -= one.bytes;
+        given_back += one.bytes;
+    }
+    kept.erase(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(dropped));
+    larger_held -= given_back;
+    held -= given_back;
+    return given_back;
+}
+
 std::size_t BufferPool::Shared::take_regions(std::size_t count) {
+    if (regions.size() + count > memory.size() / kRegionBytes) drop_kept(0);
     const auto row = std::find_if(free_regions.begin(), free_regions.end(),
                                   [&](const auto& candidate) { return candidate.second >= count; });
     if (row != free_regions.end()) {
@@ -133,11 +183,11 @@ void BufferPool::Shared::give(std::size_t size_class, std::byte* const* items,
 
 void BufferPool::Shared::give_from(Cache& cache, std::size_t size_class, std::uint32_t count) {
     Bin& bin = cache.bins[size_class];
-    const std::uint32_t kept = bin.count() - count;
+    const std::uint32_t rest = bin.count() - count;
     // First, so that the child of a fork() in between does not have them twice.
-    bin.set_count(kept);
+    bin.set_count(rest);
     bin.given.store(bin.given.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
-    give(size_class, cache.items[size_class].data() + kept, count);
+    give(size_class, cache.items[size_class].data() + rest, count);
 }
 
 void BufferPool::Shared::empty_out(Cache& cache) {

@@ -41,7 +41,7 @@ struct BufferPool::Shared {
     };
     struct Larger {
         std::size_t regions;
-        std::size_t bytes;
+        std::size_t bytes;  // whose pages are there
     };
 
     Shared(const PoolOptions& options, std::atomic<std::size_t>& used_granules);
@@ -61,6 +61,13 @@ struct BufferPool::Shared {
     // Regions in a row that are free from here on to be written to. Throws std::bad_alloc.
     std::size_t take_regions(std::size_t count);
     void give_regions(std::size_t first, std::size_t count);
+    // A buffer beyond the classes: one that was kept, or a new one; nullptr beyond the limit.
+    // Throws std::bad_alloc.
+    std::byte* take_larger(std::size_t bytes, bool& is_new);
+    void give_larger(std::size_t place);
+    // Gives larger buffers that are kept back to the kernel, the first ones first, until there are
+    // at most so many bytes of them; returns how many it gave.
+    std::size_t drop_kept(std::size_t bytes_max);
     bool is_within_limit(std::size_t more) const noexcept {
         return more <= limit_bytes && held <= limit_bytes - more;
     }
@@ -78,6 +85,7 @@ struct BufferPool::Shared {
 
     std::atomic<std::size_t>& used;  // granules
     const std::size_t limit_bytes;
+    const std::size_t keep_larger_bytes;
     os::ReservedMemory memory;
     os::ReservedMemory marks;
 
@@ -93,9 +101,12 @@ struct BufferPool::Shared {
     std::array<ClassMemory, kSizeClasses> classes;
     std::vector<Region> regions;
     std::map<std::size_t, std::size_t> free_regions;  // the first of a row, how many
-    std::map<std::size_t, Larger> larger;             // by place
+    std::map<std::size_t, Larger> larger;             // by place, in use or kept
+    std::vector<std::size_t> kept;                    // places of those that nobody uses, in order
+    std::size_t kept_bytes = 0;
     std::uint64_t larger_gets = 0;
     std::uint64_t larger_puts = 0;
+    std::uint64_t larger_misses = 0;
     std::uint64_t larger_held = 0;
     std::uint64_t larger_held_max = 0;
     std::uint64_t held = 0;

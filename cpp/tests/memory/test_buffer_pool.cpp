@@ -94,7 +94,9 @@ TEST_CASE("the statistics count what happened") {
     CHECK(stats.all.bytes_held == counts.bytes_held + stats.larger.bytes_held);
     pool.put(larger);
     CHECK(pool.stats().larger.deallocations == 1);
-    CHECK(pool.stats().all.bytes_held == 128 * 256);
+    CHECK(pool.stats().larger.bytes_held == stats.larger.bytes_held);
+    CHECK(pool.trim() == stats.all.bytes_held);
+    CHECK(pool.stats().all.bytes_held == 0);
     CHECK(pool.stats().all.bytes_held_max == stats.all.bytes_held);
 }
 
@@ -113,6 +115,35 @@ TEST_CASE("the limit holds, and memory that nobody uses goes to another class wi
     CHECK(pool.stats().all.bytes_held == std::size_t{4} << 20);
     pool.put(larger);
     CHECK_THROWS_AS(static_cast<void>(pool.get((4 << 20) + 1)), PoolExhausted);
+}
+
+TEST_CASE("larger buffers are kept up to a bound, and used again") {
+    BufferPool pool(
+        {.address_space_bytes = std::size_t{256} << 20, .keep_larger_bytes = std::size_t{8} << 20});
+    void* const first = pool.get((3 << 20) + 5);
+    pool.put(first);
+    CHECK_THROWS_AS(pool.put(first), NotInUse);
+    CHECK_THROWS_AS(static_cast<void>(pool.capacity(first)), NotInUse);
+    CHECK(pool.get(3 << 20) == first);
+    CHECK(pool.stats().larger.misses == 1);
+    CHECK(pool.capacity(first) == (3 << 20) + 4096);
+    std::memset(first, 7, 3 << 20);
+    pool.put(first);
+    // Cleared where that is wished, though not new.
+    CHECK(is_whole({static_cast<unsigned char*>(pool.get_zeros(3 << 20)), 3 << 20, 0}));
+    void* const second = pool.get(4 << 20);
+    void* const third = pool.get(4 << 20);
+    pool.put(first);
+    pool.put(second);
+    pool.put(third);
+    // The first had to go.
+    CHECK(pool.stats().larger.bytes_held == std::size_t{8} << 20);
+    CHECK_THROWS_AS(pool.put(first), NotInUse);
+    CHECK(pool.get(4 << 20) == third);
+    CHECK(pool.get((3 << 20) + 1) == second);
+    pool.put(second);
+    pool.put(third);
+    CHECK(pool.trim() == std::size_t{8} << 20);
 }
 
 TEST_CASE("more than the addresses that there are is refused") {

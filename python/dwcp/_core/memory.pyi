@@ -33,7 +33,7 @@ class BufferPool:
 
     limit_bytes is the most to hold from the kernel, in use or not, 1 to 2^46; with zero
     buffers are cleared when they are got. What is larger than 1 MiB comes from the kernel
-    and goes back each time. All calls may be made from any thread; each thread has a
+    and is kept up to 64 MiB. All calls may be made from any thread; each thread has a
     cache of its own, so that they seldom wait for one another. A forked child may go on
     with copies of all buffers. Raises ValueError for a limit out of bounds, OSError where
     the kernel gives no addresses (ulimit -v).

@@ -64,7 +64,7 @@ class PoolStats:
     total: PoolCounts
     """All classes and the larger buffers together."""
     larger: PoolCounts
-    """Buffers of more than 1 MiB, which are never kept."""
+    """Buffers of more than 1 MiB, of which up to 64 MiB are kept."""
     classes: dict[int, PoolCounts]
     """By the capacity of the class in bytes: 64, 128, ... 1048576."""
 

@@ -60,6 +60,9 @@ struct PoolOptions {
     std::size_t limit_bytes = std::numeric_limits<std::size_t>::max();
     // Of addresses, which cost nothing; 0: four times the memory of the machine, 1 TiB at most.
     std::size_t address_space_bytes = 0;
+    // The most to keep of buffers beyond the largest class that nobody uses, in bytes; what is more
+    // goes back to the kernel at once.
+    std::size_t keep_larger_bytes = std::size_t{64} << 20;
     bool zero = false;  // whether get() clears the bytes that are asked for
 };
 
@@ -81,7 +84,7 @@ class BufferPool {
     // limit, std::bad_alloc when the kernel has no more.
     [[nodiscard]] void* get(std::size_t size) {
         const std::size_t size_class = class_of(size);
-        if (size_class >= kSizeClasses) return get_larger(size);
+        if (size_class >= kSizeClasses) return get_larger(size, zero_);
         Cache& cache = own_cache();
         Bin& bin = cache.bins[size_class];
         std::uint64_t state = bin.state.load(std::memory_order_relaxed);
@@ -94,6 +97,14 @@ class BufferPool {
         cache.recent = size_class;
         marks_[granule_of(buffer)].store(in_use(size_class), std::memory_order_relaxed);
         if (zero_) clear(buffer, size);
+        return buffer;
+    }
+
+    // The same, cleared.
+    [[nodiscard]] void* get_zeros(std::size_t size) {
+        if (class_of(size) >= kSizeClasses) return get_larger(size, true);
+        void* const buffer = get(size);
+        if (!zero_) clear(static_cast<std::byte*>(buffer), size);
         return buffer;
     }
 
@@ -135,8 +146,8 @@ class BufferPool {
     [[nodiscard]] std::size_t capacity(const void* buffer) const;
     [[nodiscard]] PoolStats stats() const;
     // Gives memory that no thread keeps, 2 MiB of one class at a time, back to the kernel; the
-    // cache of the calling thread with it. Returns how many bytes. Buffers stay where they are, so
-    // that one of them in use keeps what is around it.
+    // cache of the calling thread, and larger buffers that nobody uses, with it. Returns how many
+    // bytes. Buffers stay where they are, so that one of them in use keeps what is around it.
     std::size_t trim();
 
     // How many buffers of a class go to or from the other threads at once; twice as many are kept.
@@ -154,6 +165,7 @@ class BufferPool {
     // Marks: 0, or the class and 1, for a place where a buffer begins, and whether it is in use.
     static constexpr std::uint8_t kInUse = 0x80;
     static constexpr std::uint8_t kLarger = kInUse | (kSizeClasses + 1);
+    static constexpr std::uint8_t kLargerKept = kSizeClasses + 1;
     static constexpr std::uint8_t in_use(std::size_t size_class) noexcept {
         return static_cast<std::uint8_t>(kInUse | (size_class + 1));
     }
@@ -215,7 +227,7 @@ class BufferPool {
     Cache& find_cache();
     void refill(Cache& cache, std::size_t size_class);
     void spill(Cache& cache, std::size_t size_class);
-    void* get_larger(std::size_t size);
+    void* get_larger(std::size_t size, bool zeros);
     void put_larger(void* buffer);
     [[noreturn]] void refuse(const void* buffer) const;
     static void clear(std::byte* buffer, std::size_t size) noexcept;
