@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dwcp.memory import BufferPool
+from dwcp.memory import BufferPool, numpy_allocator
 
 from .contestants import Contest, Running
 
@@ -96,3 +96,40 @@ class GetPut(Contest):
 
     def setup(self, size: int) -> None:
         self.running = {name: make(size) for name, make in MAKE.items()}
+
+
+class NewArrays(Running):
+    """Arrays made, filled and dropped."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def run(self, count: int) -> None:
+        size = self.size
+        for _ in repeat(None, count):
+            np.empty(size, np.uint8).fill(1)
+
+
+class PooledArrays(NewArrays):
+    """The same in the memory of a pool."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.pool = BufferPool()
+
+    def run(self, count: int) -> None:
+        with numpy_allocator(self.pool):
+            super().run(count)
+
+
+class Arrays(Contest):
+    """A NumPy array made, filled, and dropped."""
+
+    contestants = ("dwcp", "numpy")
+    params: ClassVar = ([1 << 20, 4 << 20, 32 << 20],)
+    param_names = ("size",)
+    item = "array"
+    count = 32
+
+    def setup(self, size: int) -> None:
+        self.running = {"dwcp": PooledArrays(size), "numpy": NewArrays(size)}

@@ -54,6 +54,8 @@ std::byte* BufferPool::Shared::take_larger(std::size_t bytes, bool& is_new) {
     if (is_new) {
         if (!is_within_limit(bytes)) return nullptr;
         place = take_regions(count) * kRegionBytes;
+        // As NumPy does from here on.
+        if (bytes >= 2 * kRegionBytes) memory.prefer_huge_pages(place, bytes);
         larger.emplace(place, Larger{count, bytes});
         count_held(larger_held, larger_held_max, bytes);
         ++larger_misses;

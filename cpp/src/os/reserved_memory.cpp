@@ -52,6 +52,10 @@ bool ReservedMemory::use(std::size_t place, std::size_t size) noexcept {
     return mprotect(data_ + place, size, PROT_READ | PROT_WRITE) == 0;
 }
 
+void ReservedMemory::prefer_huge_pages(std::size_t place, std::size_t size) noexcept {
+    madvise(data_ + place, size, MADV_HUGEPAGE);
+}
+
 void ReservedMemory::discard(std::size_t place, std::size_t size) noexcept {
     madvise(data_ + place, size, MADV_DONTNEED);
 }

@@ -21,6 +21,8 @@ class ReservedMemory {
     // From here on the bytes can be read, as zeros, and written. `place` and `size` are multiples
     // of the page. False when the kernel refuses, with errno.
     [[nodiscard]] bool use(std::size_t place, std::size_t size) noexcept;
+    // From here on the kernel may use huge pages for the bytes, where it makes any.
+    void prefer_huge_pages(std::size_t place, std::size_t size) noexcept;
     // Gives the memory behind it back to the kernel; the bytes are zeros again.
     void discard(std::size_t place, std::size_t size) noexcept;
 
