@@ -17,6 +17,7 @@
 
 #include "dwcp/os/machine.hpp"
 #include "dwcp/os/reserved_memory.hpp"
+#include "os/listed.hpp"
 
 namespace dwcp::os {
 
@@ -32,15 +33,6 @@ constexpr int kCollapse = 25;  // MADV_COLLAPSE, since Linux 6.1
 
 std::size_t up_to(std::size_t size, std::size_t alignment) {
     return (size + alignment - 1) / alignment * alignment;
-}
-
-std::string listed(const std::vector<int>& numbers) {
-    std::string text;
-    for (const int number : numbers) {
-        if (!text.empty()) text += ", ";
-        text += std::to_string(number);
-    }
-    return text;
 }
 
 void check_nodes(const std::vector<int>& nodes) {

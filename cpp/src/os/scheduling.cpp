@@ -11,6 +11,8 @@
 #include <string>
 #include <system_error>
 
+#include "os/listed.hpp"
+
 namespace dwcp::os {
 
 namespace {
@@ -51,15 +53,6 @@ class CpuSet {
     static constexpr std::size_t kWordBits = 8 * sizeof(Word);
     std::vector<Word> words_;
 };
-
-std::string listed(const std::vector<int>& numbers) {
-    std::string text;
-    for (const int number : numbers) {
-        if (!text.empty()) text += ", ";
-        text += std::to_string(number);
-    }
-    return text;
-}
 
 // sched_setattr(2), which glibc 2.36 does not have.
 struct Attributes {

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "dwcp/os/scheduling.hpp"
+#include "os/listed.hpp"
 
 namespace dwcp::topology {
 
@@ -158,13 +159,10 @@ const T& find(const std::vector<T>& all, int id, const char* what) {
     const auto found =
         std::find_if(all.begin(), all.end(), [&](const T& one) { return one.id == id; });
     if (found != all.end()) return *found;
-    std::string there;
-    for (const T& one : all) {
-        if (!there.empty()) there += ", ";
-        there += std::to_string(one.id);
-    }
+    std::vector<int> there;
+    for (const T& one : all) there.push_back(one.id);
     throw std::invalid_argument("there is no " + std::string(what) + " " + std::to_string(id) +
-                                "; there are " + there);
+                                "; there are " + os::listed(there));
 }
 
 }  // namespace
