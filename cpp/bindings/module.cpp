@@ -30,6 +30,8 @@ NB_MODULE(_core, module) {
     init_placed_memory(placed_memory);
     nb::module_ topology = module.def_submodule("topology");
     init_topology(topology);
+    nb::module_ cache = module.def_submodule("cache");
+    init_cache(cache);
     nb::module_ memory = module.def_submodule("memory");
     init_memory(memory);
     init_numpy_allocator(memory);

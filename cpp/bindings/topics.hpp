@@ -16,6 +16,7 @@ void init_encoder(nanobind::module_& module);
 void init_machine(nanobind::module_& module);
 void init_numpy_allocator(nanobind::module_& module);
 void init_placed_memory(nanobind::module_& module);
+void init_cache(nanobind::module_& module);
 void init_topology(nanobind::module_& module);
 void init_memory(nanobind::module_& module);
 void init_lockfree(nanobind::module_& module);

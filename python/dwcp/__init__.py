@@ -1,12 +1,12 @@
 """Verified remote replicas of large, changing binary state: send only what changed.
 
 One module per topic: `dwcp.delta`, `dwcp.checksum`, `dwcp.lockfree`, `dwcp.memory`,
-`dwcp.topology`, `dwcp.isa`, `dwcp.replica`.
+`dwcp.topology`, `dwcp.cache`, `dwcp.isa`, `dwcp.replica`.
 """
 
 from importlib.metadata import PackageNotFoundError, version
 
-from dwcp import checksum, delta, isa, lockfree, memory, replica, topology
+from dwcp import cache, checksum, delta, isa, lockfree, memory, replica, topology
 from dwcp.errors import (
     Closed,
     CorruptDelta,
@@ -33,6 +33,7 @@ __all__ = [
     "Unsupported",
     "WrongBase",
     "__version__",
+    "cache",
     "checksum",
     "delta",
     "isa",

@@ -1,6 +1,7 @@
 """The compiled core of dwcp. Use the modules dwcp.<topic> instead."""
 
 from dwcp._core import (
+    cache as cache,
     checksum as checksum,
     delta as delta,
     isa as isa,
