@@ -7,6 +7,7 @@
 #include <iterator>
 #include <sstream>
 #include <stdexcept>
+#include <tuple>
 
 #include "dwcp/os/scheduling.hpp"
 #include "os/listed.hpp"
@@ -211,8 +212,11 @@ Topology read(const fs::path& sys, const fs::path& proc) {
         topology.cpus.push_back(read_cpu(folder, id));
         add_caches(folder, topology.caches);
     }
-    std::stable_sort(topology.caches.begin(), topology.caches.end(),
-                     [](const Cache& one, const Cache& other) { return one.level < other.level; });
+    std::sort(topology.caches.begin(), topology.caches.end(),
+              [](const Cache& one, const Cache& other) {
+                  return std::tie(one.level, one.cpus, one.type) <
+                         std::tie(other.level, other.cpus, other.type);
+              });
     const fs::path nodes = sys / "devices/system/node";
     for (const int id : numbered(nodes, "node")) {
         topology.nodes.push_back(read_node(nodes / ("node" + std::to_string(id)), id));
