@@ -100,14 +100,7 @@ void init_placed_memory(nb::module_& module) {
         .def_prop_ro("reason", &PlacedMemory::reason,
                      "Why it is not what was wished for; empty when it is.")
         .def_prop_ro("huge_bytes", &PlacedMemory::huge_bytes,
-                     "How much of it lies in huge pages just now, in bytes (/proc/self/smaps).")
-        .def(
-            "__buffer__",
-            [](nb::handle self, int) {
-                return nb::module_::import_("builtins").attr("memoryview")(self);
-            },
-            nb::arg("flags"), nb::sig("def __buffer__(self, flags: int, /) -> memoryview"),
-            "What memoryview() does.");
+                     "How much of it lies in huge pages just now, in bytes (/proc/self/smaps).");
     module.def("allocate", &allocate, nb::arg("size"), nb::arg("huge"), nb::arg("placing"),
                nb::arg("nodes"), nb::arg("lock"), "What huge_pages.allocate and numa.allocate do.");
     module.def("memory_nodes", &os::memory_nodes,

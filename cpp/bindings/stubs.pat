@@ -54,6 +54,14 @@ dwcp._core.delta.decode:
 # Only Python 3.12 and later show it, and `state` is what users want.
 dwcp._core.delta.Encoder.__buffer__:
 
+# Python 3.12 and later show __buffer__ by themselves, for whatever is a buffer.
+dwcp._core.placed_memory.PlacedMemory.__len__$:
+    def __len__(self) -> int:
+        \doc
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+dwcp._core.placed_memory.PlacedMemory.__buffer__$:
+
 # Types of the C interface.
 dwcp._core.memory.BufferPool$:
     \from collections.abc import Iterable

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <system_error>
 
@@ -209,9 +210,11 @@ std::size_t PlacedMemory::huge_bytes() const {
 
 std::vector<int> memory_nodes() {
     if (!has_numa()) return {0};
+    const std::unique_ptr<bitmask, decltype(&numa_bitmask_free)> allowed(numa_get_mems_allowed(),
+                                                                         numa_bitmask_free);
     std::vector<int> found;
     for (int node = 0; node <= numa_max_node(); ++node) {
-        if (numa_bitmask_isbitset(numa_get_mems_allowed(), static_cast<unsigned>(node)) != 0) {
+        if (numa_bitmask_isbitset(allowed.get(), static_cast<unsigned>(node)) != 0) {
             found.push_back(node);
         }
     }

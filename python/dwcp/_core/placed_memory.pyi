@@ -14,6 +14,7 @@ class PlacedMemory:
 
     def __len__(self) -> int:
         """Length in bytes: whole pages, or whole huge pages."""
+    def __buffer__(self, flags: int, /) -> memoryview: ...
 
     @property
     def kind(self) -> Literal['plain', 'transparent', 'hugetlb']:
@@ -31,9 +32,6 @@ class PlacedMemory:
         """
         How much of it lies in huge pages just now, in bytes (/proc/self/smaps).
         """
-
-    def __buffer__(self, flags: int, /) -> memoryview:
-        """What memoryview() does."""
 
 def allocate(size: int, huge: bool, placing: str, nodes: Sequence[int], lock: bool) -> PlacedMemory:
     """What huge_pages.allocate and numa.allocate do."""
