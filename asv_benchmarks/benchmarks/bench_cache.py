@@ -21,7 +21,9 @@ class Gather:
         self.table = random.integers(0, 256, (TABLE_BYTES // row, row), np.uint8)
         self.rows = random.integers(0, len(self.table), RESULT_BYTES // row)
         self.out = np.empty((len(self.rows), row), np.uint8)
-        self.volume = RESULT_BYTES
+
+    def volume(self, _: int) -> int:
+        return RESULT_BYTES
 
     def time_dwcp(self, _: int) -> None:
         cache.gather(self.table, self.rows, self.out)
