@@ -1,4 +1,4 @@
-// Where NumPy takes the memory of arrays from: its NEP 49. The two functions and the two structures
+// Where NumPy takes the memory of arrays from: its NEP 49. The function and the two structures
 // are part of NumPy's binary interface since 1.22, and declared here, so that building does not
 // need NumPy.
 #include <nanobind/nanobind.h>

@@ -12,6 +12,7 @@
 
 #include "dwcp/os/machine.hpp"
 #include "memory/pool_shared.hpp"
+#include "os/pages.hpp"
 
 namespace dwcp::memory {
 
@@ -190,9 +191,7 @@ void* BufferPool::get_larger(std::size_t size, bool zeros) {
     }
     if (is_new) {
         // New pages are zeros: to touch them is all there is to do.
-        for (std::size_t at = 0; at < bytes; at += os::page_bytes()) {
-            *const_cast<volatile std::byte*>(buffer + at) = std::byte{0};
-        }
+        os::touch_pages(buffer, bytes);
     } else if (zeros) {
         clear(buffer, size);
     }
@@ -225,8 +224,7 @@ void BufferPool::clear(std::byte* buffer, std::size_t size) noexcept {
 
 std::size_t BufferPool::capacity_for(std::size_t size) noexcept {
     const std::size_t size_class = class_of(size);
-    const std::size_t page = os::page_bytes();
-    return size_class < kSizeClasses ? class_bytes(size_class) : (size + page - 1) / page * page;
+    return size_class < kSizeClasses ? class_bytes(size_class) : os::up_to(size, os::page_bytes());
 }
 
 std::size_t BufferPool::capacity(const void* buffer) const {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "dwcp/os/machine.hpp"
+#include "os/pages.hpp"
 
 namespace dwcp::memory {
 
@@ -24,13 +25,6 @@ std::size_t addresses(const PoolOptions& options) {
                           std::size_t{1} << 46);
     }
     return std::clamp(4 * os::physical_memory_bytes(), kAddressesMin, kAddressesMax);
-}
-
-// Brings the pages into memory.
-void touch(std::byte* data, std::size_t size) noexcept {
-    for (std::size_t at = 0; at < size; at += os::page_bytes()) {
-        *const_cast<volatile std::byte*>(data + at) = std::byte{0};
-    }
 }
 
 }  // namespace
@@ -93,7 +87,6 @@ std::size_t BufferPool::Shared::drop_kept(std::size_t bytes_max) {
 }
 
 std::size_t BufferPool::Shared::take_regions(std::size_t count) {
-    if (regions.size() + count > memory.size() / kRegionBytes) drop_kept(0);
     const auto row = std::find_if(free_regions.begin(), free_regions.end(),
                                   [&](const auto& candidate) { return candidate.second >= count; });
     if (row != free_regions.end()) {
@@ -103,6 +96,8 @@ std::size_t BufferPool::Shared::take_regions(std::size_t count) {
         return first;
     }
     const std::size_t first = regions.size();
+    if (count > memory.size() / kRegionBytes - first && drop_kept(0) > 0)
+        return take_regions(count);
     if (count > memory.size() / kRegionBytes - first ||
         !memory.use(first * kRegionBytes, count * kRegionBytes) ||
         !marks.use(first * kRegionMarks, count * kRegionMarks)) {
@@ -149,12 +144,11 @@ std::uint32_t BufferPool::Shared::make(std::size_t size_class, std::uint32_t wan
     while (made < want && is_within_limit(size)) {
         if (own.place == own.end) {
             const std::size_t region = take_regions(1);
-            regions[region].size_class = size_class;
             own.place = region * kRegionBytes;
             own.end = own.place + kRegionBytes;
         }
         std::byte* const buffer = memory.data() + own.place;
-        touch(buffer, size);
+        os::touch_pages(buffer, size);
         marks_of_granules()[granule_of(buffer)].store(static_cast<std::uint8_t>(size_class + 1),
                                                       std::memory_order_relaxed);
         ++regions[own.place / kRegionBytes].made;

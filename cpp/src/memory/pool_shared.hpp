@@ -29,8 +29,7 @@ struct BufferPool::Shared {
     static constexpr std::size_t kRegionMarks = kRegionBytes / kSmallestClassBytes;
 
     struct Region {
-        std::size_t size_class = 0;
-        std::size_t made = 0;  // buffers
+        std::size_t made = 0;  // buffers of a class
     };
     struct ClassMemory {
         std::size_t place = 0;  // of the next new buffer, up to `end`

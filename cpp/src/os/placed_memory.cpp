@@ -19,6 +19,7 @@
 #include "dwcp/os/machine.hpp"
 #include "dwcp/os/reserved_memory.hpp"
 #include "os/listed.hpp"
+#include "os/pages.hpp"
 
 namespace dwcp::os {
 
@@ -30,10 +31,6 @@ constexpr int kCollapse = 25;  // MADV_COLLAPSE, since Linux 6.1
 
 [[noreturn]] void fail(const std::string& what) {
     throw std::system_error(errno, std::generic_category(), what);
-}
-
-std::size_t up_to(std::size_t size, std::size_t alignment) {
-    return (size + alignment - 1) / alignment * alignment;
 }
 
 void check_nodes(const std::vector<int>& nodes) {
@@ -106,9 +103,7 @@ PlacedMemory::PlacedMemory(std::size_t size, const PlacedMemoryOptions& options)
             madvise(data_, size_, MADV_HUGEPAGE) != 0) {
             reason_ += "; the kernel makes no huge pages by itself";
         }
-        for (std::size_t at = 0; at < size_; at += page_bytes()) {
-            *const_cast<volatile std::byte*>(data_ + at) = std::byte{0};
-        }
+        touch_pages(data_, size_);
         if (options.huge && kind_ == PageKind::kPlain) {
             // Where touching did not bring them, as under the setting `never`, asking does.
             if (huge_bytes() < size_) madvise(data_, size_, kCollapse);
@@ -140,19 +135,12 @@ void PlacedMemory::map(bool huge) {
         }
         reason_ = "not so many huge pages are reserved (sysctl vm.nr_hugepages)";
     }
-    const std::size_t alignment = huge ? kHugeBytes : page_bytes();
-    void* const more = mmap(nullptr, size_ + alignment, PROT_READ | PROT_WRITE, kFlags, -1, 0);
-    if (more == MAP_FAILED) {
+    data_ = map_aligned(size_, huge ? kHugeBytes : page_bytes(), PROT_READ | PROT_WRITE);
+    if (data_ == nullptr) {
         fail("mmap of " + std::to_string(size_) +
              " bytes: free memory, or raise the limit of "
              "address space (ulimit -v)");
     }
-    auto* const begin = static_cast<std::byte*>(more);
-    const auto address = reinterpret_cast<std::uintptr_t>(begin);
-    const std::size_t before = up_to(address, alignment) - address;
-    if (before > 0) munmap(begin, before);
-    munmap(begin + before + size_, alignment - before);
-    data_ = begin + before;
 }
 
 PlacedMemory::~PlacedMemory() {

@@ -4,18 +4,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdint>
 #include <system_error>
 
+#include "os/pages.hpp"
+
 namespace dwcp::os {
-
-namespace {
-
-std::size_t up_to(std::size_t size, std::size_t alignment) noexcept {
-    return (size + alignment - 1) / alignment * alignment;
-}
-
-}  // namespace
 
 ReservedMemory::ReservedMemory(std::size_t size, std::size_t size_min) {
     while (!reserve(up_to(size, kAlignment))) {
@@ -29,17 +22,8 @@ ReservedMemory::ReservedMemory(std::size_t size, std::size_t size_min) {
 }
 
 bool ReservedMemory::reserve(std::size_t size) noexcept {
-    // More, so that a part of it begins at a multiple; the rest is given back.
-    const std::size_t more = size + kAlignment;
-    void* const place =
-        mmap(nullptr, more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (place == MAP_FAILED) return false;
-    auto* const begin = static_cast<std::byte*>(place);
-    const std::size_t before = up_to(reinterpret_cast<std::uintptr_t>(begin), kAlignment) -
-                               reinterpret_cast<std::uintptr_t>(begin);
-    if (before > 0) munmap(begin, before);
-    munmap(begin + before + size, more - before - size);
-    data_ = begin + before;
+    data_ = map_aligned(size, kAlignment, PROT_NONE, MAP_NORESERVE);
+    if (data_ == nullptr) return false;
     size_ = size;
     return true;
 }
