@@ -4,13 +4,14 @@
 #include <nanobind/stl/string_view.h>
 #include <nanobind/stl/vector.h>
 
-#include <limits>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 
 #include "buffer.hpp"
+#include "dirty_tracker.hpp"
 #include "options.hpp"
+#include "state.hpp"
 #include "topics.hpp"
 
 namespace nb = nanobind;
@@ -18,55 +19,6 @@ namespace nb = nanobind;
 namespace dwcp::bindings {
 
 namespace {
-
-// The buffers of a state, one or several, with their places.
-class State {
-  public:
-    State(nb::handle state, const std::optional<std::vector<std::uint64_t>>& offsets,
-          const char* argument) {
-        if (PyObject_CheckBuffer(state.ptr()) != 0) {
-            if (offsets) {
-                throw std::invalid_argument("offsets go with a sequence of buffers, not with one");
-            }
-            buffers_.emplace_back(state, argument);
-            add(0);
-            return;
-        }
-        if (PySequence_Check(state.ptr()) == 0) {
-            PyErr_Format(PyExc_TypeError, "%s must be a buffer or a sequence of buffers, not %R",
-                         argument, reinterpret_cast<PyObject*>(Py_TYPE(state.ptr())));
-            throw nb::python_error();
-        }
-        for (nb::handle item : nb::borrow<nb::sequence>(state)) {
-            const std::size_t index = buffers_.size();
-            buffers_.emplace_back(item, argument);
-            if (offsets && index >= offsets->size()) {
-                throw std::invalid_argument("offsets must have one entry for each buffer");
-            }
-            add(offsets ? (*offsets)[index] : (length_ + 63) / 64 * 64);
-        }
-        if (offsets && offsets->size() != buffers_.size()) {
-            throw std::invalid_argument("offsets must have one entry for each buffer");
-        }
-    }
-
-    [[nodiscard]] std::span<const delta::Part> parts() const { return parts_; }
-    [[nodiscard]] std::uint64_t length() const { return length_; }
-
-  private:
-    void add(std::uint64_t offset) {
-        const auto bytes = buffers_.back().bytes();
-        if (offset > std::numeric_limits<std::uint64_t>::max() - bytes.size()) {
-            throw std::invalid_argument("offsets: a part ends beyond 2^64 bytes");
-        }
-        parts_.push_back({offset, bytes});
-        length_ = std::max(length_, offset + bytes.size());
-    }
-
-    std::vector<Buffer> buffers_;
-    std::vector<delta::Part> parts_;
-    std::uint64_t length_ = 0;
-};
 
 // Serialises the calls of several threads. The lock is taken without the GIL: whoever holds it
 // needs the GIL again to give it back.
@@ -78,8 +30,15 @@ class LockedEncoder {
     LockedEncoder(int fd, const delta::Options& options) : encoder_(from_file(fd, options)) {}
 
     nb::bytes encode(nb::handle current) {
-        const State state(current, offsets_, "current");
         delta::Bytes result;
+        if (nb::isinstance<LockedTracker>(current)) {
+            nb::cast<LockedTracker&>(current).locked([&](delta::DirtyTracker& tracker) {
+                const std::lock_guard lock(mutex_);
+                result = encoder_.encode(tracker);
+            });
+            return to_bytes(result);
+        }
+        const State state(current, offsets_, "current");
         {
             nb::gil_scoped_release release;
             const std::lock_guard lock(mutex_);
@@ -212,14 +171,20 @@ void init_encoder(nb::module_& module) {
                     "mode: str = 'auto', block_size: int = 1048576) -> Encoder"),
             "Take the initial state from a file descriptor (regular file, memory file or block\n"
             "device) by pread(2). Raises SourceChanged when it changes meanwhile, OSError.")
-        .def("encode", &LockedEncoder::encode, nb::arg("current"),
-             nb::sig("def encode(self, current: dwcp.typing.BufferLike | "
-                     "collections.abc.Sequence[dwcp.typing.BufferLike]) -> bytes"),
-             "Delta from the last encoded state to current, which is laid out like the initial "
-             "one.\n\n"
-             "Bytes of current that another thread changes meanwhile are taken once, before or "
-             "after\n"
-             "the change; delta and copy agree. Raises ValueError when lengths differ.")
+        .def(
+            "encode", &LockedEncoder::encode, nb::arg("current"),
+            nb::sig("def encode(self, current: dwcp.typing.BufferLike | "
+                    "collections.abc.Sequence[dwcp.typing.BufferLike] | DirtyTracker) -> bytes"),
+            "Delta from the last encoded state to current, which is laid out like the initial "
+            "one.\n\n"
+            "For a DirtyTracker it is the state in the tracker's buffers, of which only what was\n"
+            "written since the last call is compared; all of it at first, and where the last call\n"
+            "was not for the same tracker or somebody else has asked it meanwhile.\n\n"
+            "Bytes of current that another thread changes meanwhile are taken once, before or "
+            "after\n"
+            "the change; delta and copy agree. Raises ValueError when lengths differ, Closed for "
+            "a\n"
+            "tracker that was closed.")
         .def("encode_file", &LockedEncoder::encode_file, nb::arg("fd"),
              nb::sig("def encode_file(self, fd: int) -> bytes"),
              "Delta to the state that a file holds, read by pread(2).\n\n"

@@ -34,6 +34,8 @@ void translate_error(const std::exception_ptr& pointer, void*) {
         set_dwcp_error("Unsupported", error.what());
     } catch (const SourceChanged& error) {
         set_dwcp_error("SourceChanged", error.what());
+    } catch (const Closed& error) {
+        set_dwcp_error("Closed", error.what());
     } catch (const lockfree::shared::CorruptSegment& error) {
         set_dwcp_error("CorruptFrame", error.what());
     } catch (const Error& error) {

@@ -23,6 +23,7 @@ NB_MODULE(_core, module) {
     nb::module_ delta = module.def_submodule("delta");
     init_xor(delta);
     init_delta(delta);
+    init_dirty_tracker(delta);
     init_encoder(delta);
     nb::module_ machine = module.def_submodule("machine");
     init_machine(machine);

@@ -12,6 +12,7 @@ void init_checksum_object(nanobind::module_& module);
 void init_chunks(nanobind::module_& module);
 void init_xor(nanobind::module_& module);
 void init_delta(nanobind::module_& module);
+void init_dirty_tracker(nanobind::module_& module);
 void init_encoder(nanobind::module_& module);
 void init_machine(nanobind::module_& module);
 void init_numpy_allocator(nanobind::module_& module);

@@ -1,4 +1,4 @@
-"""Deltas between states: XOR, changed regions, encoder and decoder.
+"""Deltas between states: XOR, changed regions, encoder, decoder and dirty tracker.
 
 A delta names the length and digest (CRC-64/NVME) of the state that it applies to and the digest of
 the state that it yields; nothing is written before all of it is verified. The format is described
@@ -10,6 +10,7 @@ type. All functions may be called from any thread and release the GIL while they
 
 from dwcp._core.delta import (
     Decoder,
+    DirtyTracker,
     Encoder,
     Inspection,
     apply,
@@ -25,6 +26,7 @@ from dwcp._core.delta import (
 
 __all__ = [
     "Decoder",
+    "DirtyTracker",
     "Encoder",
     "Inspection",
     "apply",

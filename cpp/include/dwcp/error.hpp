@@ -30,4 +30,9 @@ struct SourceChanged : Error {
     using Error::Error;
 };
 
+// The object was closed before.
+struct Closed : Error {
+    using Error::Error;
+};
+
 }  // namespace dwcp

@@ -49,6 +49,10 @@ inline void copy_run(std::byte* out, const std::byte* in, unsigned count) {
     }
 }
 
+std::size_t count_pages(std::size_t block_length) {
+    return (block_length + kPageBytes - 1) / kPageBytes;
+}
+
 bool all_equal(std::span<const std::byte> bytes, std::byte value) {
     if (bytes.empty()) return true;
     return bytes[0] == value && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
@@ -91,7 +95,8 @@ std::uint64_t BlockEncoder::result_digest(std::uint64_t base_digest,
 }
 
 template <bool kUpdate, typename Previous>
-std::size_t BlockEncoder::scan(std::span<const std::byte> current, std::span<Previous> previous) {
+std::size_t BlockEncoder::scan(std::span<const std::byte> current, std::span<Previous> previous,
+                               std::span<const PageRun> pages) {
     const kernels::Table& kernels = kernels::active();
     const auto run = [&](const std::byte* now, Previous* then, std::size_t lines,
                          std::uint64_t* masks, std::byte* packed) {
@@ -103,27 +108,34 @@ std::size_t BlockEncoder::scan(std::span<const std::byte> current, std::span<Pre
     };
     const std::size_t whole = current.size() / kLineBytes;
     const std::size_t tail = current.size() % kLineBytes;
-    pages_ = (current.size() + kPageBytes - 1) / kPageBytes;
+    pages_ = count_pages(current.size());
     // In one go, or piece by piece where the base's digest is wanted: the checksum of a piece is
     // computed from the cache while memory delivers the next one.
     const std::size_t piece = base_digest_ ? kDigestPieceLines : whole;
     std::size_t changed = 0;
-    for (std::size_t line = 0; line < whole; line += piece) {
-        const std::size_t count = std::min(piece, whole - line);
-        const std::size_t at = line * kLineBytes;
-        changed +=
-            run(current.data() + at, previous.data() + at, count,
-                line_masks_.data() + line / kPageLines, packed_.data() + changed * kLineBytes);
-        if (base_digest_) {
-            const auto bytes = previous.subspan(at, count * kLineBytes);
-            base_digest_ = checksum::crc64nvme(bytes, *base_digest_);
+    std::size_t end_page = 0;
+    for (const auto [first_page, page_count] : pages) {
+        std::fill(line_masks_.data() + end_page, line_masks_.data() + first_page, 0);
+        end_page = first_page + page_count;
+        const std::size_t end = std::min(end_page * kPageLines, whole);
+        for (std::size_t line = first_page * kPageLines; line < end; line += piece) {
+            const std::size_t count = std::min(piece, end - line);
+            const std::size_t at = line * kLineBytes;
+            changed +=
+                run(current.data() + at, previous.data() + at, count,
+                    line_masks_.data() + line / kPageLines, packed_.data() + changed * kLineBytes);
+            if (base_digest_) {
+                const auto bytes = previous.subspan(at, count * kLineBytes);
+                base_digest_ = checksum::crc64nvme(bytes, *base_digest_);
+            }
         }
     }
+    std::fill(line_masks_.data() + end_page, line_masks_.data() + pages_, 0);
     if (base_digest_) {
         base_digest_ = checksum::crc64nvme(previous.subspan(whole * kLineBytes), *base_digest_);
     }
     tail_changed_ = false;
-    if (tail != 0) {
+    if (tail != 0 && end_page == pages_) {
         // The last line is padded with zeros, which are equal on both sides.
         std::array<std::byte, kLineBytes> now{};
         std::array<std::byte, kLineBytes> then{};
@@ -143,12 +155,18 @@ std::size_t BlockEncoder::scan(std::span<const std::byte> current, std::span<Pre
 
 void BlockEncoder::encode(std::span<const std::byte> current, std::span<const std::byte> previous,
                           Bytes& out) {
-    append(previous, false, scan<false>(current, previous), out);
+    const PageRun all{0, count_pages(current.size())};
+    append(previous, false, scan<false>(current, previous, {&all, 1}), out);
 }
 
 void BlockEncoder::encode_update(std::span<const std::byte> current, std::span<std::byte> previous,
-                                 Bytes& out) {
-    append(previous, true, scan<true>(current, previous), out);
+                                 std::span<const PageRun> pages, Bytes& out) {
+    append(previous, true, scan<true>(current, previous, pages), out);
+}
+
+void BlockEncoder::skip(std::size_t block_length) noexcept {
+    offset_ += block_length;
+    ++skipped_;
 }
 
 // Calls visit(first line, count, first packed line) for each run of changed lines.
@@ -358,12 +376,12 @@ Mode BlockEncoder::choose_compressed(std::size_t changed, std::size_t values_byt
 
 void BlockEncoder::append(std::span<const std::byte> previous, bool updated, std::size_t changed,
                           Bytes& out) {
-    const std::uint64_t block_offset = offset_;
-    offset_ += previous.size();
     if (changed == 0) {
-        ++skipped_;
+        skip(previous.size());
         return;
     }
+    const std::uint64_t block_offset = offset_;
+    offset_ += previous.size();
     changed_lines_ += changed;
     update_digest(block_offset, previous.size());
     const Estimate sizes = estimate(changed);

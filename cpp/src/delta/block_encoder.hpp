@@ -18,6 +18,12 @@ namespace dwcp::delta {
 // Throws std::invalid_argument when an option is out of bounds.
 void check_options(const Options& options);
 
+// Pages of a block, of kPageBytes each from its beginning on.
+struct PageRun {
+    std::size_t first;
+    std::size_t count;
+};
+
 class BlockEncoder {
   public:
     explicit BlockEncoder(const Options& options);
@@ -27,9 +33,12 @@ class BlockEncoder {
     void encode(std::span<const std::byte> current, std::span<const std::byte> previous,
                 Bytes& out);
 
-    // The same, and makes `previous` equal to what was encoded.
+    // The same, and makes `previous` equal to what was encoded. Only these pages are compared,
+    // which are ascending and not adjacent.
     void encode_update(std::span<const std::byte> current, std::span<std::byte> previous,
-                       Bytes& out);
+                       std::span<const PageRun> pages, Bytes& out);
+    // The next block, of this length, is as it was.
+    void skip(std::size_t block_length) noexcept;
 
     // From now on computes the digest of the previous state along the way, for encode() only.
     void track_base_digest() noexcept;
@@ -52,7 +61,8 @@ class BlockEncoder {
 
     // Fills line_masks_ and packed_; returns how many lines changed.
     template <bool kUpdate, typename Previous>
-    std::size_t scan(std::span<const std::byte> current, std::span<Previous> previous);
+    std::size_t scan(std::span<const std::byte> current, std::span<Previous> previous,
+                     std::span<const PageRun> pages);
 
     // Appends the record for the block that scan() looked at. `previous` is what the block held
     // before or, when updated, what it holds now.

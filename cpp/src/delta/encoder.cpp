@@ -8,6 +8,7 @@
 
 #include "delta/block_encoder.hpp"
 #include "delta/decode.hpp"
+#include "delta/parts.hpp"
 #include "dwcp/checksum/crc.hpp"
 #include "dwcp/error.hpp"
 #include "os/file.hpp"
@@ -44,6 +45,12 @@ struct Encoder::Impl {
         return out;
     }
 
+    // Throws std::invalid_argument unless the parts are laid out as the initial ones.
+    void check_layout(std::span<const Part> parts) const;
+    // Delta to the state in `parts`, which differs from the previous one in `regions` at most:
+    // ascending, disjoint, not adjacent.
+    [[nodiscard]] Bytes encode(std::span<const Part> parts, std::span<const Region> regions);
+
     Options options;
     BlockEncoder blocks;
     os::Pages previous;
@@ -51,6 +58,8 @@ struct Encoder::Impl {
     std::size_t delta_bytes = 0;                                // length of the last delta
     std::vector<std::pair<std::uint64_t, std::size_t>> layout;  // offset and length of the parts
     std::vector<std::byte> scratch;                             // one block
+    std::vector<PageRun> runs;                                  // of one block
+    std::uint64_t tracked = 0;  // stamp of the tracker that knows what changed since the last delta
 };
 
 namespace {
@@ -70,18 +79,6 @@ void gather(std::span<const Part> parts, std::size_t first, std::uint64_t at,
     }
 }
 
-void check_parts(std::span<const Part> parts, std::uint64_t length) {
-    std::uint64_t end = 0;
-    for (const Part& part : parts) {
-        if (part.offset < end || part.offset > length || part.bytes.size() > length - part.offset) {
-            throw std::invalid_argument(
-                "offsets: the parts of a state must be ascending, disjoint and within its " +
-                std::to_string(length) + " bytes; one stands at " + std::to_string(part.offset));
-        }
-        end = part.offset + part.bytes.size();
-    }
-}
-
 void read_block(int fd, std::uint64_t at, std::span<std::byte> block) {
     if (os::read_at(fd, block, at) != block.size()) {
         throw SourceChanged("the file was truncated while it was read, at byte " +
@@ -89,7 +86,73 @@ void read_block(int fd, std::uint64_t at, std::span<std::byte> block) {
     }
 }
 
+// The pages of a block of `length` bytes at `at` that `regions` touch, of which the first is the
+// first that ends beyond `at`.
+void find_pages(std::span<const Region> regions, std::uint64_t at, std::size_t length,
+                std::vector<PageRun>& runs) {
+    runs.clear();
+    for (const Region& region : regions) {
+        if (region.offset >= at + length) break;
+        const std::uint64_t begin = std::max(region.offset, at) - at;
+        const std::uint64_t end = std::min(region.offset + region.length, at + length) - at;
+        const auto first = static_cast<std::size_t>(begin / kPageBytes);
+        const auto last = static_cast<std::size_t>((end + kPageBytes - 1) / kPageBytes);
+        if (!runs.empty() && runs.back().first + runs.back().count >= first) {
+            runs.back().count = last - runs.back().first;
+        } else {
+            runs.push_back({first, last - first});
+        }
+    }
+}
+
 }  // namespace
+
+void Encoder::Impl::check_layout(std::span<const Part> parts) const {
+    const auto same = [](const Part& part, const std::pair<std::uint64_t, std::size_t>& place) {
+        return part.offset == place.first && part.bytes.size() == place.second;
+    };
+    if (!std::equal(parts.begin(), parts.end(), layout.begin(), layout.end(), same)) {
+        throw std::invalid_argument(
+            "current: the parts of the state must have the lengths and offsets of the initial one");
+    }
+}
+
+Bytes Encoder::Impl::encode(std::span<const Part> parts, std::span<const Region> regions) {
+    check_layout(parts);
+    const std::span<std::byte> state = previous.bytes();
+    blocks.restart();
+    Bytes out = start();
+    std::size_t first = 0;
+    for (std::size_t at = 0; at < state.size(); at += options.block_bytes) {
+        const auto then = state.subspan(at, block_length(at));
+        while (!regions.empty() && regions.front().offset + regions.front().length <= at) {
+            regions = regions.subspan(1);
+        }
+        find_pages(regions, at, then.size(), runs);
+        if (runs.empty()) {
+            blocks.skip(then.size());
+            continue;
+        }
+        while (first < parts.size() && parts[first].offset + parts[first].bytes.size() <= at) {
+            ++first;
+        }
+        // A block inside one part is read where it is; one with several parts is put together.
+        const bool inside = first < parts.size() && parts[first].offset <= at &&
+                            parts[first].offset + parts[first].bytes.size() >= at + then.size();
+        std::span<const std::byte> now;
+        if (inside) {
+            now = parts[first].bytes.subspan(static_cast<std::size_t>(at - parts[first].offset),
+                                             then.size());
+        } else {
+            scratch.resize(options.block_bytes);
+            const auto block = std::span(scratch).first(then.size());
+            gather(parts, first, at, block);
+            now = block;
+        }
+        blocks.encode_update(now, then, runs, out);
+    }
+    return finish(std::move(out));
+}
 
 Encoder::Encoder(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Encoder::Encoder(Encoder&&) noexcept = default;
@@ -126,38 +189,20 @@ Encoder Encoder::from_file(int fd, const Options& options) {
 }
 
 Bytes Encoder::encode(std::span<const Part> parts) {
-    const auto same = [](const Part& part, const std::pair<std::uint64_t, std::size_t>& place) {
-        return part.offset == place.first && part.bytes.size() == place.second;
-    };
-    if (!std::equal(parts.begin(), parts.end(), impl_->layout.begin(), impl_->layout.end(), same)) {
-        throw std::invalid_argument(
-            "current: the parts of the state must have the lengths and offsets of the initial one");
-    }
-    const std::span<std::byte> state = impl_->previous.bytes();
-    impl_->blocks.restart();
-    Bytes out = impl_->start();
-    std::size_t first = 0;
-    for (std::size_t at = 0; at < state.size(); at += impl_->options.block_bytes) {
-        const auto then = state.subspan(at, impl_->block_length(at));
-        while (first < parts.size() && parts[first].offset + parts[first].bytes.size() <= at) {
-            ++first;
-        }
-        // A block inside one part is read where it is; one with several parts is put together.
-        const bool inside = first < parts.size() && parts[first].offset <= at &&
-                            parts[first].offset + parts[first].bytes.size() >= at + then.size();
-        std::span<const std::byte> now;
-        if (inside) {
-            now = parts[first].bytes.subspan(static_cast<std::size_t>(at - parts[first].offset),
-                                             then.size());
-        } else {
-            impl_->scratch.resize(impl_->options.block_bytes);
-            const auto block = std::span(impl_->scratch).first(then.size());
-            gather(parts, first, at, block);
-            now = block;
-        }
-        impl_->blocks.encode_update(now, then, out);
-    }
-    return impl_->finish(std::move(out));
+    const std::vector<Region> everything{{0, impl_->previous.bytes().size()}};
+    impl_->tracked = 0;
+    return impl_->encode(parts, everything);
+}
+
+Bytes Encoder::encode(DirtyTracker& tracker) {
+    // Until the delta is there, what the tracker tells is not known to be in it.
+    const bool continues = std::exchange(impl_->tracked, 0) == tracker.stamp();
+    impl_->check_layout(tracker.parts());
+    std::vector<Region> written = tracker.collect();
+    if (!continues) written.assign({{0, impl_->previous.bytes().size()}});
+    Bytes delta = impl_->encode(tracker.parts(), written);
+    impl_->tracked = tracker.stamp();
+    return delta;
 }
 
 Bytes Encoder::encode_file(int fd) {
@@ -171,6 +216,7 @@ Bytes Encoder::encode_file(int fd) {
     os::wait_for_writes(fd, before.length);
     impl_->blocks.restart();
     impl_->scratch.resize(impl_->options.block_bytes);
+    impl_->tracked = 0;
     Bytes out = impl_->start();
     // Until the file is known to have stood still, the previous copy must stay what replicas hold:
     // it is brought up to date from the delta afterwards.

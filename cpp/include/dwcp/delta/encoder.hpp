@@ -10,15 +10,10 @@
 #include <vector>
 
 #include "dwcp/delta/delta.hpp"
+#include "dwcp/delta/dirty_tracker.hpp"
+#include "dwcp/delta/part.hpp"
 
 namespace dwcp::delta {
-
-// A part of a state: a buffer at an offset. Parts are ascending and disjoint; bytes of the state
-// that no part covers are zero.
-struct Part {
-    std::uint64_t offset;
-    std::span<const std::byte> bytes;
-};
 
 // Owns a copy of the last encoded state and brings it up to date in the pass that compares.
 // Not thread-safe: one thread at a time.
@@ -37,6 +32,11 @@ class Encoder {
     // Delta from the last encoded state to the one in `parts`, laid out as the initial one.
     // Throws std::invalid_argument when offsets or lengths differ from those.
     [[nodiscard]] Bytes encode(std::span<const Part> parts);
+
+    // The same for the state in the memory of `tracker`, of which only what it has collected since
+    // the last call is compared; all of it where that call did not ask the same tracker, or another
+    // caller has asked it meanwhile.
+    [[nodiscard]] Bytes encode(DirtyTracker& tracker);
 
     // The same with the state that the file holds, read with pread(2). Throws SourceChanged when
     // its length differs or it was modified meanwhile; the encoder is then as before the call.
