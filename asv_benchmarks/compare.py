@@ -62,7 +62,10 @@ def topics() -> list[str]:
 
 
 def timers(instance: Any, case: tuple[Any, ...]) -> dict[str, timeit.Timer]:
-    """For each contestant; those of Calls without a method around the call."""
+    """For each contestant; those of Calls without a method around the call.
+
+    What a suite does `before` each call is not timed.
+    """
     if isinstance(instance, Calls):
         made = {}
         for name in instance.contestants:
@@ -71,7 +74,10 @@ def timers(instance: Any, case: tuple[Any, ...]) -> dict[str, timeit.Timer]:
             made[name] = timeit.Timer(f"f({', '.join(names)})", globals={"f": function, **names})
         return made
     return {
-        name.removeprefix("time_"): timeit.Timer(functools.partial(getattr(instance, name), *case))
+        name.removeprefix("time_"): timeit.Timer(
+            functools.partial(getattr(instance, name), *case),
+            functools.partial(instance.before, *case) if hasattr(instance, "before") else "pass",
+        )
         for name in dir(instance)
         if name.startswith("time_")
     }
@@ -102,7 +108,8 @@ def measure(suite: Any, case: tuple[Any, ...], rounds: int) -> Measured:
     instance.setup(*case)
     try:
         work = timers(instance, case)
-        calls = {name: calls_for(timer) for name, timer in work.items()}
+        once = hasattr(instance, "before")
+        calls = {name: 1 if once else calls_for(timer) for name, timer in work.items()}
         best = dict.fromkeys(work, float("inf"))
         names = list(work)
         for turn in range(rounds):

@@ -1,9 +1,12 @@
 """XOR, scan, encode and apply, for each instruction set and size, beside their peers."""
 
 import ctypes
+import mmap
 import subprocess
 import tempfile
+import timeit
 from pathlib import Path
+from typing import ClassVar
 
 import lz4.frame
 import numpy as np
@@ -13,6 +16,9 @@ from dwcp import delta
 
 from .contestants import TIERS, Calls, Forced
 from .states import MIB, State, random_state, sqlite_states, with_changed_lines
+
+# An anonymous map of Python is shared otherwise, and may be written to by others.
+PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 _libc = ctypes.CDLL(None)
 _libc.memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
@@ -203,3 +209,71 @@ class Apply(Forced):
     def time_lz4_numpy_xor(self, tier: str, size: int, share: float) -> None:
         difference = np.frombuffer(lz4.frame.decompress(self.packed), dtype=np.uint8)
         np.bitwise_xor(self.np_state, difference, out=self.np_state)
+
+
+class Dirty:
+    """1 GiB of which some pages were written: which, and the delta.
+
+    The others look at all of it. Writing, a byte in each page, is not timed; `write_us` is what a
+    first write to a tracked page takes, and `untracked_write_us` any write to such a page.
+    """
+
+    params: ClassVar = ([0.0, 0.001, 0.01, 0.1],)
+    param_names = ("dirty_pages",)
+    number = 1
+    repeat = 5
+    timeout = 300
+
+    def setup(self, share: float) -> None:
+        size = 1 << 30
+        self.state = np.frombuffer(mmap.mmap(-1, size, PRIVATE), np.uint8)
+        self.state[:] = np.resize(random_state(16 * MIB), size)
+        self.previous = self.state.copy()
+        self.encoder = delta.Encoder(self.state)
+        self.tracker = delta.DirtyTracker(self.state)
+        if self.tracker.method != "write-protect":
+            raise NotImplementedError(self.tracker.reason)
+        self.encoder.encode(self.tracker)
+        self.random = np.random.default_rng(1)
+        self.count = int(size // 4096 * share)
+        self.before(share)
+
+    def teardown(self, _: float) -> None:
+        self.tracker.close()
+
+    def volume(self, _: float) -> int:
+        return len(self.state)
+
+    def before(self, _: float) -> None:
+        """Write to some pages; the encoder and the tracker know all that was before."""
+        self.encoder.encode(self.tracker)
+        self.places = self.random.choice(len(self.state) // 4096, self.count, replace=False) * 4096
+        self.write()
+
+    def write(self) -> None:
+        self.state[self.places] += 1
+
+    def time_dwcp_collect(self, _: float) -> None:
+        self.tracker.collect()
+
+    def time_dwcp_encode(self, _: float) -> None:
+        self.encoder.encode(self.tracker)
+
+    def time_full_compare(self, _: float) -> None:
+        delta.changed_regions(self.state, self.previous)
+
+    def time_full_encode(self, _: float) -> None:
+        self.encoder.encode(self.state)
+
+    def track_write_us(self, share: float) -> float:
+        self.tracker.collect()
+        return self.measured_write_us()
+
+    def track_untracked_write_us(self, share: float) -> float:
+        self.write()
+        return self.measured_write_us()
+
+    def measured_write_us(self) -> float:
+        if self.count == 0:
+            return 0.0
+        return timeit.timeit(self.write, number=1) / self.count * 1e6

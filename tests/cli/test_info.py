@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import platform
 from pathlib import Path
 
 import pytest
 
-from dwcp import isa
+from dwcp import delta, isa
 from dwcp.cli import info as info_module
 from dwcp.cli import machine
 
@@ -42,6 +43,15 @@ def test_each_forced_instruction_set_is_the_active_one(name: str) -> None:
     path = facts["paths"][0]
     assert path["path"] == name
     assert f"forced by DWCP_ISA={name}" in path["why"]
+
+
+def test_how_writes_to_memory_are_tracked_is_shown_with_the_reason() -> None:
+    memory = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    tracker = delta.DirtyTracker(memory)
+    paths = {path["job"]: path for path in json.loads(run("info", "--json").stdout)["paths"]}
+    path = paths["track writes to memory"]
+    assert path["path"] == tracker.method
+    assert tracker.reason in path["why"]
 
 
 def test_unknown_instruction_set_is_refused_with_the_choices() -> None:

@@ -54,6 +54,36 @@ def test_buffer_arrives_and_follows(
     assert replica.stats.keyframes == 1
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_a_publisher_that_tracks_pages_sends_what_was_written(
+    publish: Publish, follow: Follow, named: bool
+) -> None:
+    big, small = random_state(3_000_001), random_state(1000)
+    publisher, address = publish({"big": big, "small": small} if named else big, track=True)
+    assert publisher.tracker is not None
+    replica = follow(address)
+    assert replica.wait(timeout=TIMEOUT) == 1
+    for step in range(4):
+        big[step * 500_000 :: 700_000] += 1
+        small[step] += 1
+        publisher.publish()
+        assert publisher.wait(timeout=TIMEOUT)
+        with replica.read() as copy:
+            assert (copy["big"] == big).all() if named else (copy == big).all()
+            assert not named or (copy["small"] == small).all()
+    # Nothing was written, and nothing but edges is looked at.
+    sequence = publisher.sequence
+    assert publisher.publish().sequence == sequence
+    publisher.close()
+    with pytest.raises(Closed):
+        publisher.tracker.collect()
+
+
+def test_a_publisher_tracks_no_pages_unless_it_is_told_to(publish: Publish) -> None:
+    publisher, _ = publish(random_state(5000))
+    assert publisher.tracker is None
+
+
 def test_arrays_arrive_by_name(publish: Publish, follow: Follow) -> None:
     w, b = np.zeros((100, 30), dtype=np.float32), bytearray(b"bytes")
     publisher, address = publish({"w": w, "b": b})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import mmap
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -11,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from dwcp import delta
 
 from .exits import guarded
 from .machine import Facts, gather
@@ -145,6 +148,16 @@ def _publish_path() -> dict[str, str]:
     return {"job": "read a published file", "path": "pread", "why": why}
 
 
+def _tracking_path() -> dict[str, str]:
+    # Private, because shared memory is never tracked by itself.
+    memory = mmap.mmap(-1, mmap.PAGESIZE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with delta.DirtyTracker(memory) as tracker:
+        why = tracker.reason or "the kernel notes the first write to each page; needs no privilege"
+        path = {"job": "track writes to memory", "path": tracker.method, "why": why}
+    memory.close()
+    return path
+
+
 def paths(facts: Facts) -> list[dict[str, str]]:
     """Which way each job will be done, and why.
 
@@ -158,7 +171,7 @@ def paths(facts: Facts) -> list[dict[str, str]]:
     list
         Dicts of ``job``, ``path`` and ``why``.
     """
-    return [_isa_path(facts), _publish_path(), _io_path(facts)]
+    return [_isa_path(facts), _publish_path(), _tracking_path(), _io_path(facts)]
 
 
 def _print(facts: Facts) -> None:

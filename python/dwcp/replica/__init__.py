@@ -4,9 +4,9 @@ The protocol, the layout on disk and what is guaranteed are described in docs/pr
 """
 
 from dwcp.replica.connection import ConnectionInfo
-from dwcp.replica.publisher import Publisher, PublishResult
+from dwcp.replica.publisher import Publisher
 from dwcp.replica.replica import Replica
-from dwcp.replica.stats import ReplicaStats, Update
+from dwcp.replica.stats import PublishResult, ReplicaStats, Update
 from dwcp.replica.store import FileStore, Identity, open_snapshot
 
 __all__ = [

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,26 +23,14 @@ from dwcp.replica.frames import Delta
 from dwcp.replica.lifetime import Closable
 from dwcp.replica.protocol import Position, token_bytes
 from dwcp.replica.source import BufferSource, Codec, EncoderOptions, FileSource, Source
+from dwcp.replica.stats import PublishResult
 from dwcp.replica.transport import is_loopback, listening_socket, parse_address
 from dwcp.typing import BufferLike
 
-__all__ = ["PublishResult", "Publisher"]
+__all__ = ["Publisher"]
 
 # Each connection has a thread and two or three descriptors.
 CONNECTIONS_MAX = 256
-
-
-@dataclass(frozen=True)
-class PublishResult:
-    """What one publish did."""
-
-    epoch: int
-    sequence: int
-    state_length_bytes: int
-    changed_bytes: int
-    wire_bytes: int
-    seconds: float
-    is_keyframe: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +63,9 @@ class Publisher(Closable):
         What replicas must present, 1 to 1,024 bytes; None lets in whoever can connect.
     connections_max
         Most connections at a time, whether or not they have said hello; more are closed at once.
+    track
+        Whether to look only at pages that were written since the last `publish`, as a
+        `dwcp.delta.DirtyTracker` tells; `tracker` is that one, and says whether the kernel does so.
 
     Raises
     ------
@@ -95,9 +87,11 @@ class Publisher(Closable):
         history_bytes: int | None = None,
         token: str | bytes | None = None,
         connections_max: int = CONNECTIONS_MAX,
+        track: bool = False,
     ) -> None:
         options = EncoderOptions(codec, level, block_size)
-        self._setup(BufferSource(source, options), options, history_bytes, token, connections_max)
+        held = BufferSource(source, options, track)
+        self._setup(held, options, history_bytes, token, connections_max)
 
     @classmethod
     def from_file(
@@ -126,12 +120,7 @@ class Publisher(Closable):
         """
         self = cls.__new__(cls)
         options = EncoderOptions(codec, level, block_size)
-        source = FileSource(path, options)
-        try:
-            self._setup(source, options, history_bytes, token, connections_max)
-        except BaseException:
-            source.close()
-            raise
+        self._setup(FileSource(path, options), options, history_bytes, token, connections_max)
         return self
 
     # The state
@@ -155,6 +144,11 @@ class Publisher(Closable):
     def state_length_bytes(self) -> int:
         """Length of the newest published state."""
         return self._head.state_length_bytes
+
+    @property
+    def tracker(self) -> delta.DirtyTracker | None:
+        """What tells which pages were written, with `track`; marks may be set on it."""
+        return self._source.tracker
 
     @property
     def is_delivered(self) -> bool:
@@ -409,14 +403,18 @@ class Publisher(Closable):
         token: str | bytes | None,
         connections_max: int,
     ) -> None:
-        if history_bytes is not None and history_bytes < 0:
-            raise ValueError(f"history_bytes must not be negative, not {history_bytes}")
-        if connections_max < 1:
-            raise ValueError(f"connections_max must be at least 1, not {connections_max}")
+        with ExitStack() as undo:
+            undo.callback(source.close)
+            if history_bytes is not None and history_bytes < 0:
+                raise ValueError(f"history_bytes must not be negative, not {history_bytes}")
+            if connections_max < 1:
+                raise ValueError(f"connections_max must be at least 1, not {connections_max}")
+            self._token = token_bytes(token)
+            encoder = source.encoder()
+            undo.pop_all()
         self._source = source
         self._options = options
         self._history_bytes = history_bytes
-        self._token = token_bytes(token)
         self._connections_max = connections_max
         self._schema_digest = source.schema.digest
         # Held while the encoder works or its copy is read; taken before _changed.
@@ -431,7 +429,7 @@ class Publisher(Closable):
         self._delivered = None
         self._threads: list[threading.Thread] = []
         self._closed = False
-        self._start_epoch(source.encoder())
+        self._start_epoch(encoder)
         self.close_at_exit()
 
     def _start_epoch(self, encoder: delta.Encoder) -> None:

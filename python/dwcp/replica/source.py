@@ -40,6 +40,10 @@ class Source(Protocol):
     def schema(self) -> Schema:
         """What the state consists of."""
 
+    @property
+    def tracker(self) -> delta.DirtyTracker | None:
+        """Where it knows from what was written; None when it compares everything."""
+
     def encoder(self) -> delta.Encoder:
         """Make an encoder that holds the state as it is now."""
 
@@ -54,10 +58,13 @@ class BufferSource:
     """Buffers of the caller, read in place."""
 
     def __init__(
-        self, source: BufferLike | Mapping[str, BufferLike], options: EncoderOptions
+        self, source: BufferLike | Mapping[str, BufferLike], options: EncoderOptions, track: bool
     ) -> None:
         self.schema, self._buffers = Schema.of(source)
         self._options = options
+        self.tracker = (
+            delta.DirtyTracker(self._state(), offsets=self.schema.offsets()) if track else None
+        )
 
     def encoder(self) -> delta.Encoder:
         """Make an encoder that holds the buffers' contents."""
@@ -71,11 +78,13 @@ class BufferSource:
 
     def encode(self, encoder: delta.Encoder) -> bytes | None:
         """Make the delta to the buffers' contents."""
-        return encoder.encode(self._state())
+        return encoder.encode(self._state() if self.tracker is None else self.tracker)
 
     def close(self) -> None:
         """Release the buffers."""
         self._buffers = []
+        if self.tracker is not None:
+            self.tracker.close()
 
     def _state(self) -> BufferLike | list[BufferLike]:
         return self._buffers[0] if self.schema.fields is None else self._buffers
@@ -86,6 +95,7 @@ class FileSource:
 
     def __init__(self, path: str | os.PathLike[str], options: EncoderOptions) -> None:
         self.schema = Schema()
+        self.tracker = None
         self._options = options
         self._path = os.fspath(path)
         self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)

@@ -1,14 +1,27 @@
-"""What a replica tells of itself."""
+"""What publishers and replicas tell of themselves."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Kind", "ReplicaStats", "Update"]
+__all__ = ["Kind", "PublishResult", "ReplicaStats", "Update"]
 
 # loaded: found on disk; current: the publisher has nothing newer; the others: received.
 Kind = Literal["loaded", "current", "keyframe", "delta"]
+
+
+@dataclass(frozen=True)
+class PublishResult:
+    """What one publish did."""
+
+    epoch: int
+    sequence: int
+    state_length_bytes: int
+    changed_bytes: int
+    wire_bytes: int
+    seconds: float
+    is_keyframe: bool = False
 
 
 @dataclass(frozen=True)
