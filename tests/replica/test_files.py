@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dwcp import SourceChanged
-from dwcp.replica import Publisher, Replica, source
+from dwcp.replica import Publisher, Replica, frames, source
 
 from .conftest import TIMEOUT
 
@@ -131,3 +131,33 @@ def test_file_that_never_stands_still_ends_as_it_is(
         assert publisher.wait(timeout=TIMEOUT)
         with replica.read() as copy:
             assert copy.tobytes() == path.read_bytes()
+
+
+def test_payloads_are_received_into_memory_that_was_used_before(
+    tmp_path: Path, follow: Follow
+) -> None:
+    """What `dwcp demo` does: a file that changes, followed on disk."""
+    path = tmp_path / "state.bin"
+    path.write_bytes(random_state(300_000).tobytes())
+    rng = np.random.default_rng(1)
+    with Publisher.from_file(path) as publisher:
+        host, port = publisher.listen()
+        follow(f"{host}:{port}", path=tmp_path / "copy.bin")
+
+        def change_and_publish(times: int) -> None:
+            for _ in range(times):
+                with path.open("r+b") as file:
+                    file.seek(int(rng.integers(0, 100_000)))
+                    file.write(rng.bytes(int(rng.integers(1, 100_000))))
+                publisher.publish()
+                assert publisher.wait(timeout=TIMEOUT)
+
+        change_and_publish(30)
+        warm = frames.payload_pool().stats().total
+        change_and_publish(200)
+        now = frames.payload_pool().stats().total
+    # A delta and its acknowledgement each time.
+    allocations = now.allocations - warm.allocations
+    assert allocations >= 400
+    assert (now.misses - warm.misses) / allocations < 0.01
+    assert (tmp_path / "copy.bin").read_bytes() == path.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import numpy as np
 
 from dwcp.checksum import crc32c
 from dwcp.errors import CorruptFrame, Unsupported
+from dwcp.memory import BufferPool
 
 __all__ = [
     "Ack",
@@ -25,6 +27,7 @@ __all__ = [
     "Limits",
     "Message",
     "Role",
+    "payload_pool",
     "to_buffers",
 ]
 
@@ -270,12 +273,30 @@ def _message(kind: Type, payload: memoryview) -> Message:
             return Bye(*_unpack(_BYE, payload))
 
 
+# Longer payloads are rare (a delta of much of a state), and not worth being kept.
+_POOLED_BYTES_MAX = 8 << 20
+
+
+@functools.cache
+def payload_pool() -> BufferPool:
+    """Where the payloads that this process receives are kept, each until nobody refers to it."""
+    return BufferPool()
+
+
+def _payload_buffer(length: int) -> memoryview:
+    if length <= _POOLED_BYTES_MAX:
+        return memoryview(payload_pool().get(length))
+    # Untouched pages of a large buffer take no memory, whatever length a peer claims.
+    return np.empty(length, dtype=np.uint8).data
+
+
 class FrameReader:
     """Bytes in, messages out. One thread at a time.
 
     Either give bytes to `feed`, or have them written to `get_buffer` and call `buffer_updated`,
     which saves a copy. Nothing is believed of a frame before its checksum is verified but its
-    length, and that is bounded by `limits`; memory is only touched as bytes arrive.
+    length, and that is bounded by `limits`; of more than 8 MiB, memory is only touched as bytes
+    arrive.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -306,9 +327,8 @@ class FrameReader:
             if self._filled < HEADER_BYTES:
                 return None
             length = self._parse_header()
-            # Untouched pages of a large buffer take no memory, whatever length a peer claims.
             try:
-                self._payload = np.empty(length, dtype=np.uint8).data
+                self._payload = _payload_buffer(length)
             except MemoryError:
                 raise CorruptFrame(
                     f"a frame of type {self._kind.name} claims {length} bytes, "
