@@ -148,7 +148,7 @@ def test_payloads_are_received_into_memory_that_was_used_before(
             for _ in range(times):
                 with path.open("r+b") as file:
                     file.seek(int(rng.integers(0, 100_000)))
-                    file.write(rng.bytes(int(rng.integers(1, 100_000))))
+                    file.write(rng.bytes(int(rng.integers(20_000, 100_000))))
                 publisher.publish()
                 assert publisher.wait(timeout=TIMEOUT)
 
