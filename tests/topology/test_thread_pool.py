@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 from concurrent.futures import CancelledError, wait
+from typing import Any
 
 import pytest
 
@@ -77,6 +78,31 @@ def test_threads_of_a_node_are_asked_first() -> None:
                 pool.submit_to_node(wrong, pow, 3, 2)
     with ThreadPool(1) as pool, pytest.raises(ValueError, match="no thread is tied"):
         pool.submit_to_node(0, pow, 3, 2)
+
+
+def test_threads_are_spread_over_cores_and_nodes() -> None:
+    machine = topology.topology()
+    with ThreadPool(cores="spread") as pool:
+        assert sorted(core for core in pool.cores if core is not None) == USABLE
+        cores = [(machine.cpu(core).socket, machine.cpu(core).core) for core in pool.cores]  # type: ignore[arg-type]
+        apart = len(set(cores))
+        assert len(set(cores[:apart])) == apart
+        nodes = [node for node in pool.nodes[:apart] if node is not None]
+        assert len(set(nodes[: len(machine.nodes)])) == len(set(nodes))
+
+
+def test_threads_stay_on_their_nodes() -> None:
+    machine = topology.topology()
+    nodes = sorted({machine.cpu(cpu).node for cpu in USABLE})
+    with ThreadPool(nodes=nodes) as pool:
+        assert pool.workers == len(USABLE)
+    with ThreadPool(len(nodes) * 2, nodes=nodes) as pool:
+        assert pool.nodes == nodes * 2
+        assert pool.cores == [USABLE[0] if len(USABLE) == 1 else None] * len(nodes) * 2
+        found = pool.submit_to_node(nodes[-1], topology.affinity).result(SECONDS)
+        assert found == [cpu for cpu in USABLE if machine.cpu(cpu).node == nodes[-1]]
+    with ThreadPool(1) as pool:
+        assert pool.nodes == [None]
 
 
 def test_a_thread_that_has_nothing_takes_from_others() -> None:
@@ -189,9 +215,10 @@ def test_what_a_task_held_goes_with_it() -> None:
         (1, [], "cores must name"),
         (1, [50_000], "cpus must be"),
         (1, [-1], "cpus must be"),
+        (0, "spread", "workers must be at least 1"),
     ],
 )
-def test_what_makes_no_pool_is_refused(workers: int, cores: list[int] | None, words: str) -> None:
+def test_what_makes_no_pool_is_refused(workers: int, cores: Any, words: str) -> None:
     before = threading.active_count()
     with pytest.raises(ValueError, match=words):
         ThreadPool(workers, cores)
@@ -199,6 +226,30 @@ def test_what_makes_no_pool_is_refused(workers: int, cores: list[int] | None, wo
         if thread.name.startswith("dwcp-pool"):
             thread.join(SECONDS)
     assert threading.active_count() == before
+
+
+def test_nodes_that_make_no_pool_are_refused() -> None:
+    with pytest.raises(ValueError, match="no memory node 99; there are 0"):
+        ThreadPool(nodes=[99])
+    with pytest.raises(ValueError, match="nodes must name"):
+        ThreadPool(nodes=[])
+    with pytest.raises(ValueError, match="cannot both"):
+        ThreadPool(cores=[USABLE[0]], nodes=[0])
+
+
+def test_a_pool_that_a_thread_of_its_own_collects_ends() -> None:
+    for _ in range(20):
+        pool = ThreadPool(3)
+        pool.cycle = pool  # type: ignore[attr-defined]
+        threads, submit = pool._threads, pool.submit
+        collected = submit(gc.collect)
+        del pool, submit
+        for _ in range(3):
+            gc.collect()
+        for thread in threads:
+            thread.join(SECONDS)
+            assert not thread.is_alive()
+        assert collected.done()
 
 
 def test_a_program_that_forgets_the_pool_ends_when_its_tasks_are_done() -> None:

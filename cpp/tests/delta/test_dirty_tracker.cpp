@@ -197,7 +197,8 @@ TEST_CASE("an encoder with a tracker follows a state that a thread writes to") {
             }
         });
         for (int i = 0; i < 50; ++i) {
-            CHECK(decoder.apply(encoder.encode(tracker)) == encoder.digest());
+            const auto encoded = encoder.encode(tracker);
+            CHECK(decoder.apply(encoded) == encoder.digest());
         }
         stop.store(true, std::memory_order_relaxed);  // pairs with the load of the writer
         writer.join();
