@@ -1,8 +1,15 @@
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <string>
+#include <vector>
+
 #include "buffer.hpp"
 #include "errors.hpp"
 #include "fastcall.hpp"
 #include "integers.hpp"
 #include "memory/buffer.hpp"
+#include "placing.hpp"
 #include "topics.hpp"
 
 namespace dwcp::bindings {
@@ -17,19 +24,52 @@ using dwcp::memory::PoolOptions;
 
 constexpr std::uint64_t kSizeMax = std::uint64_t{1} << 46;
 
+// False with an exception set; as numa.allocate, it binds where nothing else is said.
+bool to_placing(PyObject* placing, PyObject* nodes, PoolOptions& options) {
+    if (nodes != Py_None) {
+        options.placing = os::Placing::kBind;
+        options.nodes.resize(1);
+        if (!nb::try_cast(nb::handle(nodes), options.nodes[0]) &&
+            !nb::try_cast(nb::handle(nodes), options.nodes)) {
+            PyErr_Format(PyExc_TypeError,
+                         "nodes must be the number of a memory node or a list of them, not %R",
+                         nodes);
+            return false;
+        }
+    }
+    if (placing != Py_None) {
+        std::string name;
+        if (!nb::try_cast(nb::handle(placing), name)) {
+            PyErr_Format(PyExc_TypeError, "placing must be a str or None, not %R", placing);
+            return false;
+        }
+        options.placing = bindings::to_placing(name);
+    }
+    return true;
+}
+
 PyObject* create(PyTypeObject* type, PyObject* positional, PyObject* named) noexcept {
-    static const char* names[] = {"limit_bytes", "zero", nullptr};
+    static const char* names[] = {"limit_bytes", "zero", "huge_pages", "placing", "nodes", nullptr};
     PyObject* limit = Py_None;
+    PyObject* placing = Py_None;
+    PyObject* nodes = Py_None;
     int zero = 0;
-    if (PyArg_ParseTupleAndKeywords(positional, named, "|$Op:BufferPool", const_cast<char**>(names),
-                                    &limit, &zero) == 0) {
+    int huge_pages = 0;
+    if (PyArg_ParseTupleAndKeywords(positional, named, "|$OppOO:BufferPool",
+                                    const_cast<char**>(names), &limit, &zero, &huge_pages, &placing,
+                                    &nodes) == 0) {
         return nullptr;
     }
-    PoolOptions options{.zero = zero != 0};
+    PoolOptions options{.zero = zero != 0, .huge_pages = huge_pages != 0};
     if (limit != Py_None) {
         std::uint64_t value = 0;
         if (!to_bounded(limit, "limit_bytes", kSizeMax, value)) return nullptr;
         options.limit_bytes = value;
+    }
+    try {
+        if (!to_placing(placing, nodes, options)) return nullptr;
+    } catch (...) {
+        return set_error();
     }
     const auto allocate = reinterpret_cast<allocfunc>(PyType_GetSlot(type, Py_tp_alloc));
     PyObject* const object = allocate(type, 0);
@@ -188,6 +228,24 @@ PyObject* is_closed(PyObject* object, void*) noexcept {
     return PyBool_FromLong(Pool::of(object).closed.load());
 }
 
+// What asks the kernel.
+template <auto kAsk>
+PyObject* asked(PyObject* object, void*) noexcept {
+    try {
+        const BufferPool& pool = *Pool::of(object).pool;
+        const auto answer = [&] {
+            const nb::gil_scoped_release release;
+            return kAsk(pool);
+        }();
+        return nb::cast(answer).release().ptr();
+    } catch (...) {
+        return set_error();
+    }
+}
+constexpr auto kHugeBytes = [](const BufferPool& pool) { return pool.huge_bytes(); };
+constexpr auto kKind = [](const BufferPool& pool) { return std::string(name_of(pool.kind())); };
+constexpr auto kReason = [](const BufferPool& pool) { return pool.reason(); };
+
 void make_pool_type(nb::module_& module) {
     static PyMethodDef methods[] = {
         {"get", get, METH_O,
@@ -222,23 +280,41 @@ void make_pool_type(nb::module_& module) {
     };
     static PyGetSetDef properties[] = {
         {"closed", is_closed, nullptr, "Whether close() was called.", nullptr},
+        {"huge_bytes", asked<kHugeBytes>, nullptr,
+         "How much of its memory lies in huge pages just now, in bytes (/proc/self/smaps).",
+         nullptr},
+        {"kind", asked<kKind>, nullptr,
+         "Which pages that makes it: 'transparent' where some are huge, else 'plain'.", nullptr},
+        {"reason", asked<kReason>, nullptr,
+         "Why memory does not lie as was wished for, as of now; empty when it does.", nullptr},
         {nullptr, nullptr, nullptr, nullptr, nullptr},
     };
     PyType_Slot slots[] = {
         {Py_tp_doc,
          const_cast<char*>(
-             "BufferPool(*, limit_bytes=None, zero=False)\n--\n\n"
+             "BufferPool(*, limit_bytes=None, zero=False, huge_pages=False, placing=None, "
+             "nodes=None)\n--\n\n"
              "Memory that is used again, in 15 classes of 64 bytes to 1 MiB, and larger.\n\n"
              "limit_bytes is the most to hold from the kernel, in use or not, 1 to 2^46; with "
              "zero\n"
              "buffers are cleared when they are got. What is larger than 1 MiB comes from the "
              "kernel\n"
-             "and is kept up to 64 MiB. All calls may be made from any thread; each thread has a\n"
-             "cache of its own, so that they seldom wait for one another. A forked child may go "
-             "on\n"
-             "with copies of all buffers. Raises ValueError for a limit out of bounds, OSError "
-             "where\n"
-             "the kernel gives no addresses (ulimit -v).")},
+             "and is kept up to 64 MiB. Buffers of a page (4 KiB, on some machines more) and "
+             "larger\n"
+             "are aligned to pages and share none. With huge_pages memory is held 2 MiB at a "
+             "time,\n"
+             "and the kernel is asked for huge pages; kind, huge_bytes and reason tell what it "
+             "gave.\n"
+             "nodes, a number of a memory node or several, says where all of it lies, and placing "
+             "how:\n"
+             "'bind' (the default with nodes), 'preferred' or 'interleave', as for "
+             "numa.allocate.\n"
+             "All calls may be made from any thread; each thread has a cache of its own, so that "
+             "they\n"
+             "seldom wait for one another. A forked child may go on with copies of all buffers.\n"
+             "Raises ValueError for a limit out of bounds and for nodes that are not there, "
+             "OSError\n"
+             "where the kernel gives no addresses (ulimit -v) or refuses the placing.")},
         {Py_tp_new, reinterpret_cast<void*>(create)},
         {Py_tp_dealloc, reinterpret_cast<void*>(destroy)},
         {Py_tp_methods, methods},

@@ -4,12 +4,12 @@
 #include <nanobind/stl/vector.h>
 
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "buffer.hpp"
 #include "dwcp/os/placed_memory.hpp"
+#include "placing.hpp"
 #include "topics.hpp"
 
 namespace nb = nanobind;
@@ -18,9 +18,7 @@ namespace dwcp::bindings {
 
 namespace {
 
-using os::PageKind;
 using os::PlacedMemory;
-using os::Placing;
 
 int get_memory(PyObject* object, Py_buffer* view, int flags) noexcept {
     if (!nb::inst_ready(object)) {  // made by __new__ alone
@@ -38,25 +36,8 @@ PyType_Slot slots[] = {
     {0, nullptr},
 };
 
-Placing to_placing(const std::string& name) {
-    if (name == "default") return Placing::kDefault;
-    if (name == "bind") return Placing::kBind;
-    if (name == "preferred") return Placing::kPreferred;
-    if (name == "interleave") return Placing::kInterleave;
-    throw std::invalid_argument(
-        "placing must be 'default', 'bind', 'preferred' or 'interleave', but is '" + name + "'");
-}
-
 const char* kind_name(const PlacedMemory& memory) {
-    switch (memory.kind()) {
-        case PageKind::kTransparent:
-            return "transparent";
-        case PageKind::kHugetlb:
-            return "hugetlb";
-        case PageKind::kPlain:
-            break;
-    }
-    return "plain";
+    return name_of(memory.kind());
 }
 
 std::unique_ptr<PlacedMemory> allocate(std::size_t size, bool huge, const std::string& placing,

@@ -13,6 +13,7 @@
 #include "dwcp/os/machine.hpp"
 #include "memory/pool_shared.hpp"
 #include "os/pages.hpp"
+#include "os/placing.hpp"
 
 namespace dwcp::memory {
 
@@ -191,7 +192,7 @@ void* BufferPool::get_larger(std::size_t size, bool zeros) {
     }
     if (is_new) {
         // New pages are zeros: to touch them is all there is to do.
-        os::touch_pages(buffer, bytes);
+        shared_->bring_pages(buffer, bytes);
     } else if (zeros) {
         clear(buffer, size);
     }
@@ -270,6 +271,25 @@ PoolStats BufferPool::stats() const {
     stats.all.bytes_held = shared_->held;
     stats.all.bytes_held_max = shared_->held_max;
     return stats;
+}
+
+std::size_t BufferPool::huge_bytes() const {
+    const std::size_t used = used_.load(std::memory_order_relaxed) * kSmallestClassBytes;
+    return os::huge_bytes_in({shared_->memory.data(), used});
+}
+
+std::string BufferPool::reason() const {
+    std::string text = shared_->reason;
+    if (!shared_->huge_pages) return text;
+    const std::uint64_t held = stats().all.bytes_held;
+    const std::uint64_t huge = huge_bytes();
+    if (huge < held) {
+        text += std::string(text.empty() ? "" : "; ") + std::to_string(held - huge) + " of " +
+                std::to_string(held) +
+                " bytes lie in plain pages: the kernel had no huge ones to make of them (see "
+                "/sys/kernel/mm/transparent_hugepage)";
+    }
+    return text;
 }
 
 std::size_t BufferPool::trim() {

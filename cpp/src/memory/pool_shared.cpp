@@ -4,10 +4,12 @@
 #include <cstring>
 #include <iterator>
 #include <stdexcept>
+#include <string>
 #include <unordered_map>
 
 #include "dwcp/os/machine.hpp"
 #include "os/pages.hpp"
+#include "os/placing.hpp"
 
 namespace dwcp::memory {
 
@@ -17,9 +19,14 @@ constexpr std::size_t kAddressesMin = std::size_t{64} << 20;
 constexpr std::size_t kAddressesMax = std::size_t{1} << 40;
 
 std::size_t addresses(const PoolOptions& options) {
-    if (options.limit_bytes == 0) {
-        throw std::invalid_argument("limit_bytes of a buffer pool must be 1 or more, but is 0");
+    const std::size_t limit_min = options.huge_pages ? os::ReservedMemory::kAlignment : 1;
+    if (options.limit_bytes < limit_min) {
+        throw std::invalid_argument(std::string("limit_bytes of a buffer pool ") +
+                                    (options.huge_pages ? "with huge pages " : "") + "must be " +
+                                    std::to_string(limit_min) + " or more, but is " +
+                                    std::to_string(options.limit_bytes));
     }
+    os::check_placing(options.placing, options.nodes);
     if (options.address_space_bytes != 0) {
         return std::clamp(options.address_space_bytes, os::ReservedMemory::kAlignment,
                           std::size_t{1} << 46);
@@ -33,8 +40,23 @@ BufferPool::Shared::Shared(const PoolOptions& options, std::atomic<std::size_t>&
     : used(used_granules),
       limit_bytes(options.limit_bytes),
       keep_larger_bytes(options.keep_larger_bytes),
+      huge_pages(options.huge_pages),
       memory(addresses(options), std::min(addresses(options), kAddressesMin)),
-      marks(memory.size() / kSmallestClassBytes, memory.size() / kSmallestClassBytes) {}
+      marks(memory.size() / kSmallestClassBytes, memory.size() / kSmallestClassBytes) {
+    // Once for all addresses: no page has come yet, and those that go and come again do the same.
+    reason = os::place_pages({memory.data(), memory.size()}, options.placing, options.nodes);
+    static_cast<void>(
+        os::place_pages({marks.data(), marks.size()}, options.placing, options.nodes));
+    if (huge_pages && !memory.prefer_huge_pages(0, memory.size())) {
+        reason += std::string(reason.empty() ? "" : "; ") +
+                  "the kernel makes no huge pages of plain ones";
+    }
+}
+
+void BufferPool::Shared::bring_pages(std::byte* data, std::size_t size) noexcept {
+    if (huge_pages) os::touch_huge_pages({data, size});
+    os::touch_pages(data, size);
+}
 
 std::byte* BufferPool::Shared::take_larger(std::size_t bytes, bool& is_new) {
     const std::size_t count = (bytes + kRegionBytes - 1) / kRegionBytes;
@@ -46,16 +68,17 @@ std::byte* BufferPool::Shared::take_larger(std::size_t bytes, bool& is_new) {
     is_new = found == kept.rend();
     std::size_t place = 0;
     if (is_new) {
-        if (!is_within_limit(bytes)) return nullptr;
+        const std::size_t more = huge_pages ? count * kRegionBytes : bytes;
+        if (!is_within_limit(more)) return nullptr;
         place = take_regions(count) * kRegionBytes;
         // As NumPy does from here on.
-        if (bytes >= 2 * kRegionBytes) memory.prefer_huge_pages(place, bytes);
-        larger.emplace(place, Larger{count, bytes});
-        count_held(larger_held, larger_held_max, bytes);
+        if (!huge_pages && bytes >= 2 * kRegionBytes) memory.prefer_huge_pages(place, bytes);
+        larger.emplace(place, Larger{count, bytes, more});
+        count_held(larger_held, larger_held_max, more);
         ++larger_misses;
     } else {
         place = *found;
-        kept_bytes -= larger.at(place).bytes;
+        kept_bytes -= larger.at(place).held;
         kept.erase(std::next(found).base());
     }
     ++larger_gets;
@@ -65,7 +88,7 @@ std::byte* BufferPool::Shared::take_larger(std::size_t bytes, bool& is_new) {
 void BufferPool::Shared::give_larger(std::size_t place) {
     ++larger_puts;
     kept.push_back(place);
-    kept_bytes += larger.at(place).bytes;
+    kept_bytes += larger.at(place).held;
     drop_kept(keep_larger_bytes);
 }
 
@@ -77,8 +100,8 @@ std::size_t BufferPool::Shared::drop_kept(std::size_t bytes_max) {
         const Larger one = found->second;
         larger.erase(found);
         give_regions(kept[dropped] / kRegionBytes, one.regions);
-        kept_bytes -= one.bytes;
-        given_back += one.bytes;
+        kept_bytes -= one.held;
+        given_back += one.held;
     }
     kept.erase(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(dropped));
     larger_held -= given_back;
@@ -141,11 +164,16 @@ std::uint32_t BufferPool::Shared::make(std::size_t size_class, std::uint32_t wan
     ClassMemory& own = classes[size_class];
     const std::size_t size = class_bytes(size_class);
     std::uint32_t made = 0;
-    while (made < want && is_within_limit(size)) {
-        if (own.place == own.end) {
+    while (made < want) {
+        const bool begins = own.place == own.end;
+        const std::size_t more = !huge_pages ? size : begins ? kRegionBytes : 0;
+        if (!is_within_limit(more)) break;
+        if (begins) {
+            if (made > 0) break;  // or these were lost where there is no other region
             const std::size_t region = take_regions(1);
             own.place = region * kRegionBytes;
             own.end = own.place + kRegionBytes;
+            if (huge_pages) bring_pages(memory.data() + own.place, 1);
         }
         std::byte* const buffer = memory.data() + own.place;
         os::touch_pages(buffer, size);
@@ -154,7 +182,7 @@ std::uint32_t BufferPool::Shared::make(std::size_t size_class, std::uint32_t wan
         ++regions[own.place / kRegionBytes].made;
         own.place += size;
         items[made++] = buffer;
-        count_held(own.held, own.held_max, size);
+        count_held(own.held, own.held_max, more);
     }
     return made;
 }
@@ -221,7 +249,7 @@ std::size_t BufferPool::Shared::trim_class(std::size_t size_class) {
     for (const auto& [region, count] : unused_of) {
         if (count != regions[region].made) continue;
         if (own.place != own.end && own.place / kRegionBytes == region) own.place = own.end;
-        given_back += count * class_bytes(size_class);
+        given_back += huge_pages ? kRegionBytes : count * class_bytes(size_class);
         give_regions(region, 1);
     }
     own.held -= given_back;

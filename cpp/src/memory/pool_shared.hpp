@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "dwcp/lockfree/stack.hpp"
@@ -41,6 +42,7 @@ struct BufferPool::Shared {
     struct Larger {
         std::size_t regions;
         std::size_t bytes;  // whose pages are there
+        std::size_t held;
     };
 
     Shared(const PoolOptions& options, std::atomic<std::size_t>& used_granules);
@@ -60,6 +62,8 @@ struct BufferPool::Shared {
     // Regions in a row that are free from here on to be written to. Throws std::bad_alloc.
     std::size_t take_regions(std::size_t count);
     void give_regions(std::size_t first, std::size_t count);
+    // Brings pages to new memory, huge ones if they can be had and are wished for.
+    void bring_pages(std::byte* data, std::size_t size) noexcept;
     // A buffer beyond the classes: one that was kept, or a new one; nullptr beyond the limit.
     // Throws std::bad_alloc.
     std::byte* take_larger(std::size_t bytes, bool& is_new);
@@ -85,8 +89,10 @@ struct BufferPool::Shared {
     std::atomic<std::size_t>& used;  // granules
     const std::size_t limit_bytes;
     const std::size_t keep_larger_bytes;
+    const bool huge_pages;
     os::ReservedMemory memory;
     os::ReservedMemory marks;
+    std::string reason;  // why it does not lie as was wished for, as far as that was known at once
 
     std::array<lockfree::Stack<Magazine*>, kSizeClasses> full;
     lockfree::Stack<Magazine*> empty;

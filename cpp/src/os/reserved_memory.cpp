@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "os/pages.hpp"
+#include "os/placing.hpp"
 
 namespace dwcp::os {
 
@@ -36,8 +37,8 @@ bool ReservedMemory::use(std::size_t place, std::size_t size) noexcept {
     return mprotect(data_ + place, size, PROT_READ | PROT_WRITE) == 0;
 }
 
-void ReservedMemory::prefer_huge_pages(std::size_t place, std::size_t size) noexcept {
-    madvise(data_ + place, size, MADV_HUGEPAGE);
+bool ReservedMemory::prefer_huge_pages(std::size_t place, std::size_t size) noexcept {
+    return os::prefer_huge_pages({data_ + place, size});
 }
 
 void ReservedMemory::discard(std::size_t place, std::size_t size) noexcept {

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -14,7 +16,7 @@ using namespace dwcp::memory;
 
 namespace {
 
-constexpr PoolOptions kSmall{.address_space_bytes = std::size_t{256} << 20};
+const PoolOptions kSmall{.address_space_bytes = std::size_t{256} << 20};
 
 }  // namespace
 
@@ -184,6 +186,60 @@ TEST_CASE("buffers are cleared where that is wished") {
         CHECK(is_whole(again));
         pool.put(again.data);
     }
+}
+
+TEST_CASE("huge pages are held in whole, and given back in whole") {
+    constexpr std::size_t kHuge = std::size_t{2} << 20;
+    BufferPool pool({.limit_bytes = 16 * kHuge,
+                     .address_space_bytes = std::size_t{256} << 20,
+                     .huge_pages = true});
+    void* const small = pool.get(64);
+    void* const larger = pool.get(kHuge + 1);
+    PoolStats stats = pool.stats();
+    CHECK(stats.classes[0].bytes_held == kHuge);
+    CHECK(stats.larger.bytes_held == 2 * kHuge);
+    CHECK(stats.all.bytes_held == 3 * kHuge);
+    CHECK(pool.capacity(larger) == BufferPool::capacity_for(kHuge + 1));
+    CHECK(pool.huge_bytes() <= stats.all.bytes_held);
+    CHECK((pool.huge_bytes() == stats.all.bytes_held) == pool.reason().empty());
+    CHECK((pool.huge_bytes() > 0) == (pool.kind() == dwcp::os::PageKind::kTransparent));
+    CHECK_THROWS_AS(static_cast<void>(pool.get(13 * kHuge + 1)), PoolExhausted);
+    pool.put(small);
+    pool.put(larger);
+    CHECK(pool.trim() == 3 * kHuge);
+    CHECK(pool.huge_bytes() == 0);
+    CHECK(pool.stats().all.bytes_held == 0);
+    CHECK(use(pool, 1, 20'000) == 0);
+}
+
+TEST_CASE("memory lies on the nodes asked for, also when it comes again") {
+    for (const int node : dwcp::os::memory_nodes()) {
+        BufferPool pool({.address_space_bytes = std::size_t{64} << 20,
+                         .placing = dwcp::os::Placing::kBind,
+                         .nodes = {node}});
+        for (int round = 0; round < 2; ++round) {
+            std::vector<void*> buffers;
+            for (const std::size_t size : {100, 5000, 1 << 20, 3 << 20}) {
+                buffers.push_back(pool.get(size));
+                const std::span bytes(static_cast<const std::byte*>(buffers.back()), size);
+                const auto found = dwcp::os::nodes_of(bytes);
+                REQUIRE(found.size() == 1);
+                CHECK(found[0].first == node);
+            }
+            for (void* buffer : buffers) pool.put(buffer);
+            pool.trim();
+        }
+    }
+}
+
+TEST_CASE("nodes that are not there, and limits below a huge page, are refused") {
+    using dwcp::os::Placing;
+    CHECK_THROWS_WITH_AS(BufferPool({.placing = Placing::kBind, .nodes = {99}}),
+                         doctest::Contains("no memory node 99; there are 0"),
+                         std::invalid_argument);
+    CHECK_THROWS_AS(BufferPool({.placing = Placing::kBind}), std::invalid_argument);
+    CHECK_THROWS_AS(BufferPool({.nodes = {0}}), std::invalid_argument);
+    CHECK_THROWS_AS(BufferPool({.limit_bytes = 4096, .huge_pages = true}), std::invalid_argument);
 }
 
 TEST_CASE("threads never get the same buffer") {

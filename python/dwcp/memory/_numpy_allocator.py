@@ -17,12 +17,22 @@ def numpy_allocator(pool: BufferPool) -> Iterator[None]:
     Parameters
     ----------
     pool
-        Where the memory comes from. Its `close` is not noticed by NumPy.
+        Where the memory comes from. Its `close` is not noticed by NumPy. Huge pages and nodes for
+        arrays are those of the pool: `BufferPool(huge_pages=True)`, `BufferPool(nodes=1)`.
 
     Raises
     ------
     TypeError
         When it is no BufferPool.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pool = BufferPool(nodes=0)
+    >>> with numpy_allocator(pool):
+    ...     array = np.zeros(1000)
+    >>> pool.stats().total.allocations
+    1
     """
     before = set_handler(pool_handler(pool))
     try:

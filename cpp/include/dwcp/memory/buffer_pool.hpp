@@ -18,8 +18,11 @@
 #include <new>
 #include <optional>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "dwcp/memory/size_classes.hpp"
+#include "dwcp/os/placed_memory.hpp"
 
 namespace dwcp::memory {
 
@@ -64,6 +67,13 @@ struct PoolOptions {
     // goes back to the kernel at once.
     std::size_t keep_larger_bytes = std::size_t{64} << 20;
     bool zero = false;  // whether get() clears the bytes that are asked for
+    // Whether memory is to lie in huge pages that the kernel makes of plain ones (transparent). It
+    // is then held 2 MiB at a time, and a limit is 2 MiB or more. Reserved ones (hugetlb) are not
+    // used: a pool that grows by 2 MiB would die by SIGBUS where the next one is not there.
+    bool huge_pages = false;
+    // On which nodes, for all of it, also what comes again after trim().
+    os::Placing placing = os::Placing::kDefault;
+    std::vector<int> nodes{};
 };
 
 // Every call may be made from any thread at any time, but for the destructor; a buffer may be put
@@ -72,16 +82,18 @@ struct PoolOptions {
 // all buffers. No call is safe in a signal handler.
 class BufferPool {
   public:
-    // Throws std::invalid_argument for a limit of 0, std::system_error when the kernel gives no
-    // addresses, std::bad_alloc.
+    // Throws std::invalid_argument for a limit that is too small, for nodes that are not there and
+    // for more or fewer than the placing takes; std::system_error when the kernel gives no
+    // addresses or refuses the placing; std::bad_alloc.
     explicit BufferPool(const PoolOptions& options = {});
     BufferPool(const BufferPool&) = delete;
     BufferPool& operator=(const BufferPool&) = delete;
     // Buffers that are still in use go, too.
     ~BufferPool();
 
-    // At least `size` bytes, aligned to 64, whose pages are there. Throws PoolExhausted beyond the
-    // limit, std::bad_alloc when the kernel has no more.
+    // At least `size` bytes, aligned to 64, whose pages are there. A buffer of a page (4 KiB, on
+    // some machines more) or larger is aligned to pages, and shares none with another. Throws
+    // PoolExhausted beyond the limit, std::bad_alloc when the kernel has no more.
     [[nodiscard]] void* get(std::size_t size) {
         const std::size_t size_class = class_of(size);
         if (size_class >= kSizeClasses) return get_larger(size, zero_);
@@ -145,6 +157,14 @@ class BufferPool {
     // The same of a buffer that is in use. Throws NotInUse.
     [[nodiscard]] std::size_t capacity(const void* buffer) const;
     [[nodiscard]] PoolStats stats() const;
+    // How much of its memory lies in huge pages just now, in bytes, by /proc/self/smaps, which
+    // takes as long as the process has mappings; and which pages that makes it.
+    [[nodiscard]] std::size_t huge_bytes() const;
+    [[nodiscard]] os::PageKind kind() const {
+        return huge_bytes() > 0 ? os::PageKind::kTransparent : os::PageKind::kPlain;
+    }
+    // Why memory does not lie as was wished for, as of now; empty when it does.
+    [[nodiscard]] std::string reason() const;
     // Gives memory that no thread keeps, 2 MiB of one class at a time, back to the kernel; the
     // cache of the calling thread, and larger buffers that nobody uses, with it. Returns how many
     // bytes. Buffers stay where they are, so that one of them in use keeps what is around it.

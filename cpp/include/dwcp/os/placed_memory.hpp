@@ -51,7 +51,6 @@ class PlacedMemory {
 
   private:
     void map(bool huge);
-    void place(const PlacedMemoryOptions& options);
     void lock();
 
     std::byte* data_ = nullptr;

@@ -21,9 +21,10 @@ class ReservedMemory {
     // From here on the bytes can be read, as zeros, and written. `place` and `size` are multiples
     // of the page. False when the kernel refuses, with errno.
     [[nodiscard]] bool use(std::size_t place, std::size_t size) noexcept;
-    // From here on the kernel may use huge pages for the bytes, where it makes any.
-    void prefer_huge_pages(std::size_t place, std::size_t size) noexcept;
-    // Gives the memory behind it back to the kernel; the bytes are zeros again.
+    // From here on the kernel may use huge pages for the bytes. False when it makes none.
+    bool prefer_huge_pages(std::size_t place, std::size_t size) noexcept;
+    // Gives the memory behind it back to the kernel; the bytes are zeros again. What was preferred
+    // still holds for the pages that come next.
     void discard(std::size_t place, std::size_t size) noexcept;
 
     [[nodiscard]] std::byte* data() const noexcept { return data_; }
