@@ -56,6 +56,10 @@ PlacedMemory::PlacedMemory(std::size_t size, const PlacedMemoryOptions& options)
         if (options.huge && kind_ == PageKind::kPlain && !prefer_huge_pages({data_, size_})) {
             reason_ += "; the kernel makes no huge pages by itself";
         }
+        // Of plain pages each is to lie on another node than the one before.
+        if (!options.huge && options.placing == Placing::kInterleave) {
+            keep_plain_pages({data_, size_});
+        }
         touch_pages(data_, size_);
         if (options.huge && kind_ == PageKind::kPlain) {
             if (huge_bytes() < size_) collapse_pages({data_, size_});

@@ -104,6 +104,10 @@ bool prefer_huge_pages(std::span<std::byte> range) noexcept {
     return madvise(range.data(), range.size(), MADV_HUGEPAGE) == 0;
 }
 
+void keep_plain_pages(std::span<std::byte> range) noexcept {
+    madvise(range.data(), range.size(), MADV_NOHUGEPAGE);
+}
+
 void collapse_pages(std::span<std::byte> range) noexcept {
     madvise(range.data(), range.size(), kCollapse);
 }

@@ -26,6 +26,8 @@ void check_placing(Placing placing, const std::vector<int>& nodes);
 
 // From here on the kernel may use huge pages for the range. False when it makes none.
 bool prefer_huge_pages(std::span<std::byte> range) noexcept;
+// From here on it uses none.
+void keep_plain_pages(std::span<std::byte> range) noexcept;
 // Where touching did not bring them, as under the setting `never`, asking does: makes huge pages of
 // the plain ones that are there, if the kernel can (Linux 6.1 and later).
 void collapse_pages(std::span<std::byte> range) noexcept;

@@ -19,7 +19,7 @@ enum class Placing {
     kDefault,     // where the thread runs that touches them first
     kBind,        // on these nodes or not at all
     kPreferred,   // on this node as long as it has memory
-    kInterleave,  // on these nodes in turn
+    kInterleave,  // on these nodes in turn, page by page
 };
 
 struct PlacedMemoryOptions {
