@@ -258,20 +258,22 @@ void BlockEncoder::build_fresh(std::span<const std::byte> previous, bool updated
 
 // Whether the block now holds one byte over and over.
 bool BlockEncoder::is_fill(std::span<const std::byte> previous, bool updated, std::size_t changed) {
-    if (updated) return all_equal(previous, previous[0]);
-    // Most blocks fail on their first changed line, before anything is built.
-    std::array<std::byte, kLineBytes> line{};
+    // Most blocks fail on their first changed line, which is in the caches, before anything is
+    // built or read from memory.
     const auto page = static_cast<std::size_t>(
         std::find_if(line_masks_.begin(), line_masks_.end(), [](auto mask) { return mask != 0; }) -
         line_masks_.begin());
     const std::size_t first =
         (page * kPageLines + static_cast<std::size_t>(std::countr_zero(line_masks_[page]))) *
         kLineBytes;
-    const std::size_t length = std::min(kLineBytes, previous.size() - first);
-    kernels::active().xor_bytes(as_u8(line.data()), as_u8(packed_.data()),
-                                as_u8(previous.data() + first), length);
+    const auto then = previous.subspan(first, std::min(kLineBytes, previous.size() - first));
+    if (updated) return all_equal(then, then[0]) && all_equal(previous, then[0]);
+
+    std::array<std::byte, kLineBytes> line{};
+    kernels::active().xor_bytes(as_u8(line.data()), as_u8(packed_.data()), as_u8(then.data()),
+                                then.size());
     const std::byte value = line[0];
-    if (!all_equal({line.data(), length}, value)) return false;
+    if (!all_equal({line.data(), then.size()}, value)) return false;
 
     build_fresh(previous, updated, changed);
     if (!all_equal({fresh_.data(), values_bytes(previous.size(), changed)}, value)) return false;

@@ -9,6 +9,7 @@
 #include "delta/block_encoder.hpp"
 #include "delta/decode.hpp"
 #include "delta/parts.hpp"
+#include "dwcp/cache/cache.hpp"
 #include "dwcp/checksum/crc.hpp"
 #include "dwcp/error.hpp"
 #include "os/file.hpp"
@@ -105,6 +106,22 @@ void find_pages(std::span<const Region> regions, std::uint64_t at, std::size_t l
     }
 }
 
+// Asks for the first line of each page that the next block is about while this one is encoded:
+// where they lie far apart, the translation of their addresses and that line are what takes long.
+// What comes behind a line the processor fetches by itself.
+void fetch(std::span<const Region> regions, std::uint64_t from, const Part& part,
+           std::span<const std::byte> state) {
+    constexpr std::size_t kRegionsMax = 16;
+    std::size_t fetched = 0;
+    for (const Region& region : regions) {
+        if (region.offset < from) continue;
+        if (++fetched > kRegionsMax) return;
+        const auto at = static_cast<std::size_t>(region.offset);
+        cache::prefetch(part.bytes.subspan(at - static_cast<std::size_t>(part.offset), 1));
+        cache::prefetch(state.subspan(at, 1));
+    }
+}
+
 }  // namespace
 
 void Encoder::Impl::check_layout(std::span<const Part> parts) const {
@@ -133,6 +150,7 @@ Bytes Encoder::Impl::encode(std::span<const Part> parts, std::span<const Region>
             blocks.skip(then.size());
             continue;
         }
+        if (parts.size() == 1) fetch(regions, at + then.size(), parts.front(), state);
         while (first < parts.size() && parts[first].offset + parts[first].bytes.size() <= at) {
             ++first;
         }
