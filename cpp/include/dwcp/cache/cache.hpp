@@ -5,13 +5,13 @@
 #include <cstdint>
 #include <span>
 
+#include "dwcp/cache/lines.hpp"
+
 namespace dwcp::cache {
 
 enum class Access { kRead, kWrite };
 // How near to the processor: 3 is the first level, 0 for what is used once only.
 enum class Locality : int { kOnce = 0, kLow = 1, kMiddle = 2, kHigh = 3 };
-
-inline constexpr std::size_t kLineBytes = 64;
 
 // Asks the processor for the lines that hold the bytes; it may ignore that. Never fails, whatever
 // the address. Returns at once: the fetching goes on meanwhile.
@@ -21,8 +21,19 @@ void prefetch(std::span<const std::byte> bytes, Access access = Access::kRead,
 // Copies rows of a table in the order of their numbers, fetching those to come meanwhile: row
 // rows[i] of `row_bytes` from `table` to the i-th of `out`. Throws std::invalid_argument, having
 // written nothing, for a row that is not there or an `out` of another size. `out` must not overlap
-// the table. The distance at which rows are fetched was tuned on random rows of 64 bytes.
+// the table. Rows of whole lines go past the caches into an `out` that begins at one, when it is so
+// large that copy() would do the same. The distances at which rows are fetched were tuned on random
+// rows of 16 to 1024 bytes.
 void gather(std::span<const std::byte> table, std::size_t row_bytes,
             std::span<const std::int64_t> rows, std::span<std::byte> out);
+void gather(std::span<const std::byte> table, std::size_t row_bytes,
+            std::span<const std::int32_t> rows, std::span<std::byte> out);
+
+// Copies pieces of `row_bytes` that lie `stride` bytes apart, fetching those to come meanwhile: the
+// i-th piece of `out` is what begins at start + i * stride in `data`; the stride may be negative.
+// Throws std::invalid_argument, having written nothing, when `out` is no whole number of pieces or
+// one of them is not within `data`. `out` must not overlap `data`.
+void gather_strided(std::span<const std::byte> data, std::size_t start, std::ptrdiff_t stride,
+                    std::size_t row_bytes, std::span<std::byte> out);
 
 }  // namespace dwcp::cache
