@@ -22,8 +22,10 @@ namespace dwcp::cache {
 
 namespace {
 
-// Real caches of one group of cores are not larger than this.
+// Real caches of one group of cores are not larger than this ...
 constexpr std::size_t kCacheBytesMax = std::size_t{96} << 20;
+// ... and last-level ones not smaller, so that short calls need not ask.
+constexpr std::size_t kCacheBytesMin = std::size_t{1} << 20;
 
 bool has_cldemote() noexcept {
 #if defined(__x86_64__)
@@ -51,11 +53,12 @@ void fill_ordinary(std::span<std::byte> dst, std::span<const std::byte, kLineByt
 
 std::optional<std::size_t> nontemporal_bytes_min() {
     if (!kernels::active().bypasses_caches) return std::nullopt;
-    return std::min(os::last_level_cache_bytes(), kCacheBytesMax);
+    return std::clamp(os::last_level_cache_bytes(), kCacheBytesMin, kCacheBytesMax);
 }
 
 bool goes_past_caches(Stores stores, std::size_t bytes) {
     if (stores != Stores::kBySize) return stores == Stores::kNontemporal;
+    if (bytes < kCacheBytesMin) return false;
     const auto bytes_min = nontemporal_bytes_min();
     return bytes_min && bytes >= *bytes_min;
 }

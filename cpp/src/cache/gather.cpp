@@ -103,6 +103,7 @@ void gather_numbered(std::span<const std::byte> table, std::size_t row_bytes,
                                     std::to_string(row_bytes) + " bytes, but has " +
                                     std::to_string(out.size()) + " bytes");
     }
+    if (overlap(out, table)) throw std::invalid_argument("out must not overlap the table");
     check_rows(rows, table.size() / row_bytes);
     if (row_bytes >= kLineBytes && goes_past_caches(Stores::kBySize, 2 * out.size())) {
         stream_rows(table, row_bytes, rows, out);
@@ -131,6 +132,7 @@ void gather_strided(std::span<const std::byte> data, std::size_t start, std::ptr
                                     std::to_string(row_bytes) + " bytes, but has " +
                                     std::to_string(out.size()));
     }
+    if (overlap(out, data)) throw std::invalid_argument("out must not overlap the data");
     const std::size_t count = out.size() / row_bytes;
     if (count == 0) return;
     // The last place of a piece is `room`; how many strides there are from the first to an end.

@@ -20,10 +20,10 @@ void prefetch(std::span<const std::byte> bytes, Access access = Access::kRead,
 
 // Copies rows of a table in the order of their numbers, fetching those to come meanwhile: row
 // rows[i] of `row_bytes` from `table` to the i-th of `out`. Throws std::invalid_argument, having
-// written nothing, for a row that is not there or an `out` of another size. `out` must not overlap
-// the table. Rows of whole lines go past the caches into an `out` that begins at one, when it is so
-// large that copy() would do the same. The distances at which rows are fetched were tuned on random
-// rows of 16 to 1024 bytes.
+// written nothing, for a row that is not there and an `out` that is of another size or overlaps the
+// table. Rows of 64 bytes and more go past the caches into an `out` that is so large that copy()
+// would do the same. The distances at which rows are fetched were tuned on random rows of 16 to
+// 1024 bytes.
 void gather(std::span<const std::byte> table, std::size_t row_bytes,
             std::span<const std::int64_t> rows, std::span<std::byte> out);
 void gather(std::span<const std::byte> table, std::size_t row_bytes,
@@ -32,7 +32,7 @@ void gather(std::span<const std::byte> table, std::size_t row_bytes,
 // Copies pieces of `row_bytes` that lie `stride` bytes apart, fetching those to come meanwhile: the
 // i-th piece of `out` is what begins at start + i * stride in `data`; the stride may be negative.
 // Throws std::invalid_argument, having written nothing, when `out` is no whole number of pieces or
-// one of them is not within `data`. `out` must not overlap `data`.
+// overlaps `data`, or a piece is not within `data`.
 void gather_strided(std::span<const std::byte> data, std::size_t start, std::ptrdiff_t stride,
                     std::size_t row_bytes, std::span<std::byte> out);
 
