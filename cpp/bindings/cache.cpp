@@ -33,17 +33,18 @@ std::span<const Number> numbers_of(const Buffer& rows) {
 }
 
 void gather_rows(nb::handle table, std::size_t row_bytes, nb::handle rows, bool narrow,
-                 nb::handle out) {
+                 nb::handle out, bool is_new) {
     const Buffer from(table, "table");
     const Buffer numbers(rows, "rows");
     const Buffer to(out, "out", true);
+    const auto stores = is_new ? cache::Stores::kOrdinary : cache::Stores::kBySize;
     without_gil(to.bytes().size(), [&] {
         if (narrow) {
             cache::gather(from.bytes(), row_bytes, numbers_of<std::int32_t>(numbers),
-                          to.writable_bytes());
+                          to.writable_bytes(), stores);
         } else {
             cache::gather(from.bytes(), row_bytes, numbers_of<std::int64_t>(numbers),
-                          to.writable_bytes());
+                          to.writable_bytes(), stores);
         }
     });
 }
@@ -108,10 +109,10 @@ void init_cache(nb::module_& module) {
         "That takes a processor with CLDEMOTE (Intel's since Sapphire Rapids) and an instruction\n"
         "set in use with non-temporal stores. May be called from any thread.");
     module.def("gather_rows", &gather_rows, nb::arg("table").none(), nb::arg("row_bytes"),
-               nb::arg("rows").none(), nb::arg("narrow"), nb::arg("out").none(),
+               nb::arg("rows").none(), nb::arg("narrow"), nb::arg("out").none(), nb::arg("is_new"),
                nb::sig("def gather_rows(table: dwcp.typing.BufferLike, row_bytes: int, "
                        "rows: dwcp.typing.BufferLike, narrow: bool, "
-                       "out: dwcp.typing.BufferLike) -> None"),
+                       "out: dwcp.typing.BufferLike, is_new: bool) -> None"),
                "What gather() does, for bytes.");
     module.def("gather_pieces", &gather_pieces, nb::arg("firsts").none(), nb::arg("row_bytes"),
                nb::arg("out").none(),

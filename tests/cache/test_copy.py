@@ -180,7 +180,7 @@ def test_wrong_buffers_are_refused_by_name() -> None:
 def test_wrong_values_are_refused_by_name() -> None:
     out = bytearray(96)
     for value in (-1, 256, 2**70):
-        with pytest.raises(ValueError, match="value must be 0..255"):
+        with pytest.raises(ValueError, match=r"value must be 0\.\.255"):
             cache.fill(out, value)
     for size in (0, 3, 12, 64, 128):
         with pytest.raises(ValueError, match="the pattern must have 1, 2, 4, 8, 16, 32 or 64"):

@@ -125,7 +125,7 @@ def test_indexes_and_counts_out_of_bounds_are_refused() -> None:
     with pytest.raises(TypeError, match="cannot be deleted"):
         del counters[0]  # type: ignore[attr-defined]
     for count in (-1, 2**32 + 1, 2**70):
-        with pytest.raises(ValueError, match="count must be 0..4294967296"):
+        with pytest.raises(ValueError, match=r"count must be 0\.\.4294967296"):
             PaddedCounters(count)
     with pytest.raises(TypeError, match="add takes at most 1"):
         PaddedCounter().add(1, 2)  # type: ignore[call-arg]

@@ -5,6 +5,7 @@ import errno
 import gc
 import mmap
 import os
+import re
 import threading
 import time
 import weakref
@@ -165,30 +166,51 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_for_mappings_of_files_the_kernel_is_asked_to_read_ahead(file: Path) -> None:
-    size = file.stat().st_size
+def is_sequential(array: Any) -> bool:
+    """Whether the kernel takes this memory to be read from begin to end."""
+    place, here = np.frombuffer(array, np.uint8).ctypes.data, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        bounds = re.match("([0-9a-f]+)-([0-9a-f]+) ", line)
+        if bounds is not None:
+            here = int(bounds[1], 16) <= place < int(bounds[2], 16)
+        elif here and line.startswith("VmFlags:"):
+            return "sr" in line.split()
+    return False
+
+
+def test_of_mappings_of_files_the_kernel_is_told_that_they_are_read_in_order(file: Path) -> None:
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ) as area:
         for data in (area, memoryview(area), np.frombuffer(area, np.uint8)[10:]):
             stream = cache.stream(data, 100_000)
-            assert stream.advised_bytes == 0
+            assert (stream.advised_bytes, is_sequential(area)) == (0, False)
             first = bytes(next(stream))
             assert first == bytes(data[:100_000])
-            assert 4 * MIB <= stream.advised_bytes <= 13 * MIB
-            rest = b"".join(stream)
-            assert first + rest == bytes(data)
             assert stream.advised_bytes == memoryview(data).nbytes
+            assert is_sequential(area)
+            assert first + b"".join(stream) == bytes(data)
             assert stream.refusal is None
-            del stream, data
+            del stream
+            assert not is_sequential(area)
+            del data
     mapped = np.memmap(file, np.uint8, "r")
-    stream = cache.stream(mapped, MIB)
-    next(stream)
-    assert stream.advised_bytes > 4 * MIB
+    for part in cache.stream(mapped, MIB):
+        assert is_sequential(part)
+        break
+    assert not is_sequential(part)
     stream = cache.stream(mapped, MIB, advise=False)
-    assert sum(map(len, stream)) == size
-    assert stream.advised_bytes == 0
-    stream = cache.stream(mapped, PAGE, stride=MIB)
-    assert sum(map(len, stream)) == 24 * PAGE + 100
-    assert stream.advised_bytes == 24 * PAGE + 100
+    assert sum(map(len, stream)) == file.stat().st_size
+    assert (stream.advised_bytes, is_sequential(mapped)) == (0, False)
+
+
+def test_of_chunks_that_lie_apart_the_kernel_is_asked_for_some_ahead(file: Path) -> None:
+    mapped = np.memmap(file, np.uint8, "r")
+    for distance, chunks in ((1, 5), (4, 5), (10, 11)):
+        stream = cache.stream(mapped, PAGE, stride=MIB, distance=distance)
+        next(stream)
+        assert stream.advised_bytes == chunks * PAGE
+        assert sum(map(len, stream)) == 23 * PAGE + 100
+        assert stream.advised_bytes == 24 * PAGE + 100
+        assert stream.refusal is None
 
 
 def test_memory_that_is_no_mapping_is_not_advised() -> None:
@@ -214,12 +236,12 @@ def test_what_the_kernel_was_asked_for_comes_before_it_is_used(file: Path) -> No
         os.fsync(opened.fileno())
         os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     mapped = np.memmap(file, np.uint8, "r")
-    # The part behind what reading the first chunk brings by itself.
-    ahead = mapped[2 * MIB : 4 * MIB]
+    # The last chunk, which lies behind what the kernel reads by itself with the first ones.
+    ahead = mapped[23 * MIB : 23 * MIB + (64 << 10)]
     address = ahead.ctypes.data // PAGE * PAGE
     if in_memory(address, len(ahead)).any():
         pytest.skip("the file system keeps the file in memory")
-    stream = cache.stream(mapped, 64 << 10)
+    stream = cache.stream(mapped, 64 << 10, stride=MIB, distance=100)
     next(stream)
     # The kernel reads meanwhile; nothing here does.
     deadline = time.monotonic() + 30
@@ -228,12 +250,22 @@ def test_what_the_kernel_was_asked_for_comes_before_it_is_used(file: Path) -> No
         time.sleep(0.001)
 
 
-def test_a_refusal_is_kept_and_the_chunks_come_all_the_same(guarded_page: memoryview) -> None:
+@pytest.mark.parametrize("stride", [None, 1])
+def test_a_refusal_is_kept_and_the_chunks_come_all_the_same(stride: int | None) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.syscall.restype = ctypes.c_long
-    # A page of memory without a file, for which a kernel without swap space has no use, or none.
-    stream = cache.stream(guarded_page, 100, advise=True)
-    assert b"".join(stream) == bytes(guarded_page)
-    assert stream.refusal is None or stream.refusal.errno in (errno.EBADF, errno.EINVAL)
-    assert stream.advised_bytes in (0, PAGE)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    address = libc.mmap(None, 2 * PAGE, mmap.PROT_READ, mmap.MAP_PRIVATE | mmap.MAP_ANON, -1, 0)
+    # The kernel refuses to hear of memory that is not there; only the first page is read.
+    assert libc.munmap(address + PAGE, PAGE) == 0
+    memory = (ctypes.c_char * (2 * PAGE)).from_address(address)
+    stream = cache.stream(memory, PAGE, stride=stride, advise=True)
+    assert stream.refusal is None
+    assert bytes(next(stream)) == bytes(PAGE)
+    assert isinstance(stream.refusal, OSError)
+    assert stream.refusal.errno == errno.ENOMEM
+    assert stream.advised_bytes == 0
+    next(stream)
     del stream
+    assert libc.munmap(address, PAGE) == 0

@@ -12,6 +12,16 @@ namespace {
 using cache::Stores;
 using fastcall::View;
 
+// memcpy and memset take a few microseconds for so many bytes, of which handing over the GIL would
+// be a noticeable part.
+constexpr std::size_t kReleaseBytes = std::size_t{256} << 10;
+static_assert(kReleaseBytes >= kReleaseBytesMin, "shorter views are only looked into");
+
+template <typename Work>
+void without_gil_if_long(std::size_t size, Work&& work) {
+    without_gil(size < kReleaseBytes ? 0 : size, work);
+}
+
 // nullptr: not given. False with TypeError set unless it is a bool.
 bool to_bool(PyObject* object, const char* argument, bool& value) noexcept {
     if (object == nullptr) return true;
@@ -52,8 +62,8 @@ PyObject* copy(PyObject* /*module*/, PyObject* const* arguments, Py_ssize_t coun
     // Acquiring src may have run Python code.
     if (src.held() && !dst.refresh<true>(bound[0], "dst")) return nullptr;
     try {
-        without_gil(src.size(),
-                    [&] { cache::copy(dst.writable_bytes(), src.bytes(), stores, demote); });
+        without_gil_if_long(
+            src.size(), [&] { cache::copy(dst.writable_bytes(), src.bytes(), stores, demote); });
     } catch (...) {
         return set_error();
     }
@@ -71,7 +81,7 @@ PyObject* fill_with_byte(PyObject* object, PyObject* number, Stores stores) noex
         return nullptr;
     }
     const auto byte = static_cast<std::byte>(value);
-    without_gil(dst.size(), [&] { cache::fill(dst.writable_bytes(), byte, stores); });
+    without_gil_if_long(dst.size(), [&] { cache::fill(dst.writable_bytes(), byte, stores); });
     Py_RETURN_NONE;
 }
 
@@ -83,8 +93,8 @@ PyObject* fill_with_pattern(PyObject* object, PyObject* value, Stores stores) no
     // Whatever the length of the pattern: that of dst decides about the GIL.
     if (dst.held() && !pattern.keep(value, "value")) return nullptr;
     try {
-        without_gil(dst.size(),
-                    [&] { cache::fill(dst.writable_bytes(), pattern.bytes(), stores); });
+        without_gil_if_long(dst.size(),
+                            [&] { cache::fill(dst.writable_bytes(), pattern.bytes(), stores); });
     } catch (...) {
         return set_error();
     }
@@ -113,7 +123,7 @@ PyMethodDef methods[] = {
         "does below. demote sends what was read back out of the caches of the core, so that other\n"
         "data stay there; the copy takes about twice as long. It does nothing unless\n"
         "can_demote(). dst may be src exactly, and then nothing is done; any other overlap is\n"
-        "refused. May be called from any thread; the GIL is released from 64 KiB on. Raises\n"
+        "refused. May be called from any thread; the GIL is released from 256 KiB on. Raises\n"
         "ValueError for other lengths, an overlap, and demote with nontemporal=False; TypeError\n"
         "or BufferError when an argument is no C-contiguous (dst: and writable) buffer."),
     fastcall::method(
@@ -123,7 +133,7 @@ PyMethodDef methods[] = {
         "value is an int from 0 to 255, for each byte, or a buffer of 1, 2, 4, 8, 16, 32 or 64\n"
         "bytes that is repeated, such as numpy.float32(1.5). nontemporal is whether the stores go\n"
         "past the caches: None for a length from nontemporal_bytes_min() on. May be called from\n"
-        "any thread; the GIL is released from 64 KiB on. Raises ValueError for another value and\n"
+        "any thread; the GIL is released from 256 KiB on. Raises ValueError for another value and\n"
         "for a dst that is no multiple of the pattern; TypeError or BufferError when dst is no\n"
         "writable C-contiguous buffer."),
     {nullptr, nullptr, 0, nullptr},

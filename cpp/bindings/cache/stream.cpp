@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "buffer.hpp"
 #include "cache/parts.hpp"
@@ -25,49 +27,54 @@ class Chunks {
   public:
     Chunks(nb::handle data, std::size_t chunk, std::size_t distance, std::size_t stride,
            bool mapped)
-        // The memory stays where it is as long as there is a view.
         : view_(view_of(data)),
-          stream_(Buffer(view_, "data").bytes(), chunk, {distance, stride, mapped}) {}
+          stream_(std::in_place, Buffer(view_, "data").bytes(), chunk,
+                  cache::StreamOptions{distance, stride, mapped}) {}
 
     // A new reference; nullptr without an exception at the end.
     PyObject* next() noexcept {
+        if (!stream_) return nullptr;
         // Only the number of the chunk is handed out by it: relaxed.
         const std::size_t index = next_.fetch_add(1, std::memory_order_relaxed);
-        if (index >= stream_.size()) {
-            next_.store(stream_.size(), std::memory_order_relaxed);
+        if (index >= stream_->size()) {
+            next_.store(stream_->size(), std::memory_order_relaxed);
             return nullptr;
         }
-        if (stream_.will_advise(index)) {
+        if (stream_->will_advise(index)) {
             const nb::gil_scoped_release release;
-            stream_.fetch_ahead(index);
+            stream_->fetch_ahead(index);
         } else {
-            stream_.fetch_ahead(index);
+            stream_->fetch_ahead(index);
         }
-        const std::size_t begin = stream_.offset(index);
+        const std::size_t begin = stream_->offset(index);
         return PySequence_GetSlice(view_.ptr(), static_cast<Py_ssize_t>(begin),
-                                   static_cast<Py_ssize_t>(begin + stream_.chunk(index).size()));
+                                   static_cast<Py_ssize_t>(begin + stream_->chunk(index).size()));
     }
 
     [[nodiscard]] std::size_t left() const noexcept {
+        const std::size_t all = stream_ ? stream_->size() : 0;
         const std::size_t gone = next_.load(std::memory_order_relaxed);
-        return gone < stream_.size() ? stream_.size() - gone : 0;
+        return gone < all ? all - gone : 0;
     }
-    [[nodiscard]] std::size_t advised_bytes() const noexcept { return stream_.advised_bytes(); }
+    [[nodiscard]] std::size_t advised_bytes() const noexcept {
+        return stream_ ? stream_->advised_bytes() : 0;
+    }
     [[nodiscard]] nb::object refusal() const {
-        const int error = stream_.refusal();
+        const int error = stream_ ? stream_->refusal() : 0;
         if (error == 0) return nb::none();
         return nb::handle(PyExc_OSError)(error, std::strerror(error));
     }
     [[nodiscard]] PyObject* view() const noexcept { return view_.ptr(); }
     // Ends it: nobody but the garbage collector has it any more.
     void clear() noexcept {
-        next_.store(stream_.size(), std::memory_order_relaxed);
+        stream_.reset();
         view_.reset();
     }
 
   private:
+    // In this order: the memory is there as long as there is a view.
     nb::object view_;
-    cache::Stream stream_;
+    std::optional<cache::Stream> stream_;
     std::atomic<std::size_t> next_{0};
 };
 
@@ -113,11 +120,11 @@ void define_stream(nb::module_& module) {
                      "stride: int, mapped: bool) -> None"))
         .def("__length_hint__", &Chunks::left, "How many chunks are left.")
         .def_prop_ro("advised_bytes", &Chunks::advised_bytes,
-                     "For how much the kernel was asked to read ahead, in bytes.")
+                     "For how much the kernel was told what comes, in bytes.")
         .def_prop_ro("refusal", &Chunks::refusal,
                      nb::for_getter(nb::sig("def refusal(self) -> OSError | None")),
-                     "Why the kernel refused to read ahead, after which it was not asked again;\n"
-                     "None when it did not. madvise(2) tells what the errors mean.");
+                     "Why the kernel refused to be told, after which it was not tried again; None\n"
+                     "when it did not. madvise(2) says what the errors mean.");
 }
 
 }  // namespace dwcp::bindings::cache_parts

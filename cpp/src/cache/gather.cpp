@@ -6,7 +6,6 @@
 #include <type_traits>
 
 #include "bytes.hpp"
-#include "cache/fetch.hpp"
 #include "cache/stores.hpp"
 #include "dwcp/cache/cache.hpp"
 #include "kernels/dispatch.hpp"
@@ -15,10 +14,16 @@ namespace dwcp::cache {
 
 namespace {
 
-// So many lines ahead: what a core keeps on its way at once, and some more.
-constexpr std::size_t kLinesAhead = 96;
 // Of longer rows the processor fetches the rest by itself.
 constexpr std::size_t kFetchedBytesMax = 256;
+// Short rows are fetched so many ahead to the second level, which has buffers for more of them on
+// their way; long ones not so many, and to the first.
+constexpr std::size_t kShortBytesMax = 128;
+constexpr std::size_t kShortRowsAhead = 64;
+constexpr std::size_t kLongRowsAhead = 24;
+// Processors foresee strides up to this one.
+constexpr std::size_t kForeseenBytesMax = 2048;
+constexpr std::size_t kPiecesAhead = 32;
 
 template <typename Number>
 void check_rows(std::span<const Number> rows, std::size_t count) {
@@ -43,39 +48,42 @@ void check_rows(std::span<const Number> rows, std::size_t count) {
 }
 
 // Copies `count` rows to `out`; the i-th is at place(i). Their size may be known to the compiler.
-template <std::size_t kRowBytes, typename Place>
-void copy_rows(std::size_t count, std::size_t row_bytes, std::byte* out, Place&& place) noexcept {
+// Only lines that begin within a row from its begin on are asked for: one more costs more than it
+// brings.
+template <std::size_t kRowBytes, Locality kLocality, typename Place>
+void copy_rows(std::size_t count, std::size_t row_bytes, std::size_t ahead, std::byte* out,
+               Place&& place) noexcept {
     const std::size_t size = kRowBytes == 0 ? row_bytes : kRowBytes;
     const std::size_t fetched = std::min(size, kFetchedBytesMax);
-    const std::size_t ahead = kLinesAhead * kLineBytes / std::max(fetched, kLineBytes);
-    const auto fetch = [&](std::size_t i) {
-        fetch_lines<Access::kRead, Locality::kHigh>({place(i), fetched});
-    };
-    for (std::size_t i = 0; i < std::min(count, ahead); ++i) fetch(i);
     for (std::size_t i = 0; i < count; ++i) {
-        if (i + ahead < count) fetch(i + ahead);
+        if (ahead < count - i) {
+            const std::byte* const next = place(i + ahead);
+            for (std::size_t at = 0; at < fetched; at += kLineBytes) {
+                __builtin_prefetch(next + at, 0, static_cast<int>(kLocality));
+            }
+        }
         std::memcpy(out + i * size, place(i), size);
     }
 }
 
-template <typename Place>
-void copy_rows_of(std::size_t row_bytes, std::size_t count, std::byte* out,
+template <Locality kLocality, typename Place>
+void copy_rows_of(std::size_t row_bytes, std::size_t count, std::size_t ahead, std::byte* out,
                   Place&& place) noexcept {
     switch (row_bytes) {
         case 4:
-            return copy_rows<4>(count, row_bytes, out, place);
+            return copy_rows<4, kLocality>(count, row_bytes, ahead, out, place);
         case 8:
-            return copy_rows<8>(count, row_bytes, out, place);
+            return copy_rows<8, kLocality>(count, row_bytes, ahead, out, place);
         case 16:
-            return copy_rows<16>(count, row_bytes, out, place);
+            return copy_rows<16, kLocality>(count, row_bytes, ahead, out, place);
         case 32:
-            return copy_rows<32>(count, row_bytes, out, place);
+            return copy_rows<32, kLocality>(count, row_bytes, ahead, out, place);
         case 64:
-            return copy_rows<64>(count, row_bytes, out, place);
+            return copy_rows<64, kLocality>(count, row_bytes, ahead, out, place);
         case 128:
-            return copy_rows<128>(count, row_bytes, out, place);
+            return copy_rows<128, kLocality>(count, row_bytes, ahead, out, place);
         default:
-            return copy_rows<0>(count, row_bytes, out, place);
+            return copy_rows<0, kLocality>(count, row_bytes, ahead, out, place);
     }
 }
 
@@ -92,7 +100,7 @@ void stream_rows(std::span<const std::byte> table, std::size_t row_bytes,
 
 template <typename Number>
 void gather_numbered(std::span<const std::byte> table, std::size_t row_bytes,
-                     std::span<const Number> rows, std::span<std::byte> out) {
+                     std::span<const Number> rows, std::span<std::byte> out, Stores stores) {
     if (row_bytes == 0 || table.size() % row_bytes != 0) {
         throw std::invalid_argument("the table must be a number of rows of " +
                                     std::to_string(row_bytes) + " bytes, but has " +
@@ -105,24 +113,29 @@ void gather_numbered(std::span<const std::byte> table, std::size_t row_bytes,
     }
     if (overlap(out, table)) throw std::invalid_argument("out must not overlap the table");
     check_rows(rows, table.size() / row_bytes);
-    if (row_bytes >= kLineBytes && goes_past_caches(Stores::kBySize, 2 * out.size())) {
+    if (row_bytes >= kLineBytes && goes_past_caches(stores, 2 * out.size())) {
         stream_rows(table, row_bytes, rows, out);
         return;
     }
-    copy_rows_of(row_bytes, rows.size(), out.data(), [=](std::size_t i) {
+    const auto place = [=](std::size_t i) {
         return table.data() + static_cast<std::size_t>(rows[i]) * row_bytes;
-    });
+    };
+    if (row_bytes <= kShortBytesMax) {
+        copy_rows_of<Locality::kMiddle>(row_bytes, rows.size(), kShortRowsAhead, out.data(), place);
+    } else {
+        copy_rows<0, Locality::kHigh>(rows.size(), row_bytes, kLongRowsAhead, out.data(), place);
+    }
 }
 
 }  // namespace
 
 void gather(std::span<const std::byte> table, std::size_t row_bytes,
-            std::span<const std::int64_t> rows, std::span<std::byte> out) {
-    gather_numbered(table, row_bytes, rows, out);
+            std::span<const std::int64_t> rows, std::span<std::byte> out, Stores stores) {
+    gather_numbered(table, row_bytes, rows, out, stores);
 }
 void gather(std::span<const std::byte> table, std::size_t row_bytes,
-            std::span<const std::int32_t> rows, std::span<std::byte> out) {
-    gather_numbered(table, row_bytes, rows, out);
+            std::span<const std::int32_t> rows, std::span<std::byte> out, Stores stores) {
+    gather_numbered(table, row_bytes, rows, out, stores);
 }
 
 void gather_strided(std::span<const std::byte> data, std::size_t start, std::ptrdiff_t stride,
@@ -147,7 +160,9 @@ void gather_strided(std::span<const std::byte> data, std::size_t start, std::ptr
             std::to_string(count) + " pieces of " + std::to_string(row_bytes) + " bytes from " +
             std::to_string(start) + " on, " + std::to_string(stride) + " bytes apart");
     }
-    copy_rows_of(row_bytes, count, out.data(), [=](std::size_t i) {
+    const bool fetched = step > kForeseenBytesMax && row_bytes <= kShortBytesMax;
+    const std::size_t ahead = fetched ? kPiecesAhead : count;
+    copy_rows_of<Locality::kHigh>(row_bytes, count, ahead, out.data(), [=](std::size_t i) {
         return data.data() +
                (static_cast<std::ptrdiff_t>(start) + static_cast<std::ptrdiff_t>(i) * stride);
     });

@@ -13,12 +13,10 @@ namespace {
 
 // Half of the smallest second-level caches that there are.
 constexpr std::size_t kFetchedBytesMax = std::size_t{128} << 10;
-// What the kernel is asked for at once, so that disks have enough to do.
-constexpr std::size_t kAdvisedBytes = std::size_t{4} << 20;
 // Chunks further apart are asked for one by one: what lies between them is not wanted.
 constexpr std::size_t kGapBytesMax = std::size_t{64} << 10;
 // So many of those at least are on their way.
-constexpr std::size_t kAdvisedChunksMin = 4;
+constexpr std::size_t kChunksAheadMin = 4;
 
 }  // namespace
 
@@ -33,10 +31,15 @@ Stream::Stream(std::span<const std::byte> data, std::size_t chunk, const StreamO
     count_ = data.size() / stride_ + (data.size() % stride_ != 0 ? 1 : 0);
     fetched_bytes_ = std::min(
         chunk, kFetchedBytesMax / std::max<std::size_t>(distance_, 1) / kLineBytes * kLineBytes);
-    const std::size_t gap = stride_ > chunk ? stride_ - chunk : 0;
-    const std::size_t close = std::max<std::size_t>(1, kAdvisedBytes / stride_);
-    advised_chunks_ = !options.mapped ? 0 : gap < kGapBytesMax ? close : 1;
-    advised_ahead_ = std::max({distance_, advised_chunks_, kAdvisedChunksMin});
+    close_ = stride_ < kGapBytesMax || stride_ - kGapBytesMax < chunk;
+    mapped_ = options.mapped;
+}
+
+Stream::~Stream() {
+    if (mapped_ && close_ && advised_bytes() > 0) {
+        // What cannot be undone does no harm.
+        static_cast<void>(os::advise(data_, os::Advice::kNormal));
+    }
 }
 
 std::span<const std::byte> Stream::chunk(std::size_t index) const noexcept {
@@ -62,24 +65,24 @@ void Stream::fetch_ahead(std::size_t index) noexcept {
 
 // What is counted is for nobody to rely on, and so nothing is ordered by it: all of it is relaxed.
 bool Stream::will_advise(std::size_t index) const noexcept {
-    const std::size_t wanted = std::min(count_, index + 1 + advised_ahead_);
-    return advised_chunks_ != 0 && advised_.load(std::memory_order_relaxed) < wanted &&
-           refusal_.load(std::memory_order_relaxed) == 0;
+    const std::size_t ahead = std::max(distance_, kChunksAheadMin);
+    const std::size_t wanted =
+        close_ ? std::min<std::size_t>(count_, 1) : std::min(count_, index + 1 + ahead);
+    return mapped_ && advised_.load(std::memory_order_relaxed) < wanted && refusal() == 0;
 }
 
 void Stream::advise(std::size_t index) noexcept {
     while (will_advise(index)) {
-        // Whoever takes a group asks for it.
-        const std::size_t first = advised_.fetch_add(advised_chunks_, std::memory_order_relaxed);
-        if (first >= count_) return;
-        const std::size_t last = std::min(count_, first + advised_chunks_) - 1;
-        const std::size_t end = offset(last) + chunk(last).size();
-        const std::size_t size = end - offset(first);
-        if (const int error = os::will_need(data_.subspan(offset(first), size)); error != 0) {
+        // Whoever takes a chunk asks for it.
+        const std::size_t taken = advised_.fetch_add(1, std::memory_order_relaxed);
+        if (taken >= (close_ ? 1 : count_)) return;
+        const std::span<const std::byte> bytes = close_ ? data_ : chunk(taken);
+        const auto advice = close_ ? os::Advice::kSequential : os::Advice::kWillNeed;
+        if (const int error = os::advise(bytes, advice); error != 0) {
             refusal_.store(error, std::memory_order_relaxed);
             return;
         }
-        advised_bytes_.fetch_add(size, std::memory_order_relaxed);
+        advised_bytes_.fetch_add(bytes.size(), std::memory_order_relaxed);
     }
 }
 

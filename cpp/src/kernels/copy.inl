@@ -86,9 +86,9 @@ void fill_streaming(std::uint8_t* out, const std::uint8_t* line, std::size_t siz
     __builtin_memcpy(out + i, turned, size - i);
 }
 
-// So many lines ahead, which go to the second level: the first one has too few buffers for what is
+// Rows are fetched so many ahead to the second level: the first one has too few buffers for what is
 // on its way.
-constexpr std::size_t kLinesAhead = 96;
+constexpr std::size_t kRowsAhead = 64;
 // Of longer rows the processor fetches the rest by itself.
 constexpr std::size_t kFetchedBytesMax = 256;
 
@@ -97,12 +97,6 @@ constexpr std::size_t kFetchedBytesMax = 256;
 constexpr std::size_t kStageBytes = kPageBytes;
 // Longer rows are copied by themselves.
 constexpr std::size_t kStagedBytesMax = 1024;
-
-// Asks for the beginning of a row, whose last line may be one more.
-inline void fetch_row(const std::uint8_t* row, std::size_t fetched) {
-    for (std::size_t at = 0; at < fetched; at += kLineBytes) __builtin_prefetch(row + at, 0, 2);
-    __builtin_prefetch(row + fetched - 1, 0, 2);
-}
 
 inline void copy_line(std::uint8_t* out, const std::uint8_t* line) {
     for (std::size_t i = 0; i < kLineBytes; i += sizeof(vec::Vec)) {
@@ -124,13 +118,19 @@ class Rows {
         : table_(table),
           row_bytes_(row_bytes),
           fetched_(row_bytes < kFetchedBytesMax ? row_bytes : kFetchedBytesMax),
-          ahead_(kLinesAhead * kLineBytes / fetched_),
+          straddles_(bytes_to_line(table) != 0 || row_bytes % kLineBytes != 0),
           numbers_(numbers),
           count_(count) {}
 
     // The i-th one; asks for one that comes later.
     const std::uint8_t* get(std::size_t i) const {
-        if (i + ahead_ < count_) fetch_row(place(i + ahead_), fetched_);
+        if (i + kRowsAhead < count_) {
+            const std::uint8_t* const next = place(i + kRowsAhead);
+            for (std::size_t at = 0; at < fetched_; at += kLineBytes) {
+                __builtin_prefetch(next + at, 0, 2);
+            }
+            if (straddles_) __builtin_prefetch(next + fetched_ - 1, 0, 2);
+        }
         return place(i);
     }
 
@@ -142,13 +142,14 @@ class Rows {
     const std::uint8_t* table_;
     std::size_t row_bytes_;
     std::size_t fetched_;
-    std::size_t ahead_;
+    bool straddles_;
     const Number* numbers_;
     std::size_t count_;
 };
 
+// By value: what is stored could change what a reference leads to.
 template <typename Number>
-inline void gather_staged(std::uint8_t* out, const Rows<Number>& rows, std::size_t row_bytes,
+[[gnu::always_inline]] inline void gather_staged(std::uint8_t* out, const Rows<Number> rows, std::size_t row_bytes,
                           std::size_t count) {
     alignas(64) std::uint8_t stage[kStageBytes + kLineBytes];
     // The first row begins the first whole line of `out`; from there on the lines of the stage are
@@ -175,9 +176,11 @@ inline void gather_staged(std::uint8_t* out, const Rows<Number>& rows, std::size
     __builtin_memcpy(out, stage, staged);
 }
 
-template <typename Number>
-inline void gather_past_caches(std::uint8_t* out, const std::uint8_t* table, std::size_t row_bytes,
+// Of a size that the compiler knows, or 0.
+template <std::size_t kRowBytes, typename Number>
+inline void gather_past_caches(std::uint8_t* out, const std::uint8_t* table, std::size_t any_bytes,
                                const Number* numbers, std::size_t size) {
+    const std::size_t row_bytes = kRowBytes == 0 ? any_bytes : kRowBytes;
     const std::size_t count = size / row_bytes;
     const Rows<Number> rows(table, row_bytes, numbers, count);
     if (row_bytes > kStagedBytesMax) {
@@ -190,12 +193,22 @@ inline void gather_past_caches(std::uint8_t* out, const std::uint8_t* table, std
     vec::fence();
 }
 
+template <typename Number>
+inline void gather_any(std::uint8_t* out, const std::uint8_t* table, std::size_t row_bytes,
+                       const Number* rows, std::size_t size) {
+    if (row_bytes == kLineBytes) {
+        gather_past_caches<kLineBytes>(out, table, row_bytes, rows, size);
+    } else {
+        gather_past_caches<0>(out, table, row_bytes, rows, size);
+    }
+}
+
 void gather_streaming(std::uint8_t* out, const std::uint8_t* table, std::size_t row_bytes,
                       const std::int64_t* rows, std::size_t size) {
-    gather_past_caches(out, table, row_bytes, rows, size);
+    gather_any(out, table, row_bytes, rows, size);
 }
 
 void gather_streaming_narrow(std::uint8_t* out, const std::uint8_t* table, std::size_t row_bytes,
                              const std::int32_t* rows, std::size_t size) {
-    gather_past_caches(out, table, row_bytes, rows, size);
+    gather_any(out, table, row_bytes, rows, size);
 }

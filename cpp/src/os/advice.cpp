@@ -9,13 +9,28 @@
 
 namespace dwcp::os {
 
-int will_need(std::span<const std::byte> bytes) noexcept {
+namespace {
+
+int number_of(Advice advice) noexcept {
+    switch (advice) {
+        case Advice::kSequential:
+            return MADV_SEQUENTIAL;
+        case Advice::kWillNeed:
+            return MADV_WILLNEED;
+        case Advice::kNormal:
+            break;
+    }
+    return MADV_NORMAL;
+}
+
+}  // namespace
+
+int advise(std::span<const std::byte> bytes, Advice advice) noexcept {
     if (bytes.empty()) return 0;
     // From the begin of the page, which holds one of the bytes and so is mapped as they are.
-    const auto begin = reinterpret_cast<std::uintptr_t>(bytes.data());
-    const std::uintptr_t page = begin / page_bytes() * page_bytes();
-    void* const place = const_cast<std::byte*>(bytes.data()) - (begin - page);
-    return madvise(place, bytes.size() + (begin - page), MADV_WILLNEED) == 0 ? 0 : errno;
+    const std::size_t before = reinterpret_cast<std::uintptr_t>(bytes.data()) % page_bytes();
+    void* const place = const_cast<std::byte*>(bytes.data()) - before;
+    return madvise(place, bytes.size() + before, number_of(advice)) == 0 ? 0 : errno;
 }
 
 }  // namespace dwcp::os

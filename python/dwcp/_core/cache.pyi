@@ -35,7 +35,7 @@ def can_demote() -> bool:
     set in use with non-temporal stores. May be called from any thread.
     """
 
-def gather_rows(table: dwcp.typing.BufferLike, row_bytes: int, rows: dwcp.typing.BufferLike, narrow: bool, out: dwcp.typing.BufferLike) -> None:
+def gather_rows(table: dwcp.typing.BufferLike, row_bytes: int, rows: dwcp.typing.BufferLike, narrow: bool, out: dwcp.typing.BufferLike, is_new: bool) -> None:
     """What gather() does, for bytes."""
 
 def gather_pieces(firsts: dwcp.typing.BufferLike, row_bytes: int, out: dwcp.typing.BufferLike) -> None:
@@ -50,7 +50,7 @@ def copy(dst: BufferLike, src: BufferLike, nontemporal: bool | None = None, demo
     does below. demote sends what was read back out of the caches of the core, so that other
     data stay there; the copy takes about twice as long. It does nothing unless
     can_demote(). dst may be src exactly, and then nothing is done; any other overlap is
-    refused. May be called from any thread; the GIL is released from 64 KiB on. Raises
+    refused. May be called from any thread; the GIL is released from 256 KiB on. Raises
     ValueError for other lengths, an overlap, and demote with nontemporal=False; TypeError
     or BufferError when an argument is no C-contiguous (dst: and writable) buffer.
     """
@@ -62,7 +62,7 @@ def fill(dst: BufferLike, value: SupportsIndex | BufferLike, nontemporal: bool |
     value is an int from 0 to 255, for each byte, or a buffer of 1, 2, 4, 8, 16, 32 or 64
     bytes that is repeated, such as numpy.float32(1.5). nontemporal is whether the stores go
     past the caches: None for a length from nontemporal_bytes_min() on. May be called from
-    any thread; the GIL is released from 64 KiB on. Raises ValueError for another value and
+    any thread; the GIL is released from 256 KiB on. Raises ValueError for another value and
     for a dst that is no multiple of the pattern; TypeError or BufferError when dst is no
     writable C-contiguous buffer.
     """
@@ -86,13 +86,13 @@ class Stream:
 
     @property
     def advised_bytes(self) -> int:
-        """For how much the kernel was asked to read ahead, in bytes."""
+        """For how much the kernel was told what comes, in bytes."""
 
     @property
     def refusal(self) -> OSError | None:
         """
-        Why the kernel refused to read ahead, after which it was not asked again;
-        None when it did not. madvise(2) tells what the errors mean.
+        Why the kernel refused to be told, after which it was not tried again; None
+        when it did not. madvise(2) says what the errors mean.
         """
 
 @final

@@ -6,7 +6,8 @@ caches where they would only drive out other data. `aligned_empty`, `aligned_zer
 `padded_empty` make arrays that begin where one wants them, `PaddedCounter` and `PaddedCounters` are
 numbers that threads add to without slowing each other down.
 
-All functions may be called from any thread; those that copy release the GIL for 64 KiB and more.
+All functions may be called from any thread; those that copy release the GIL, `copy` and `fill` for
+256 KiB and more, the others for 64 KiB.
 """
 
 from dwcp._core.cache import (

@@ -23,8 +23,8 @@ def gather(
     """Copy rows of a table in the order of their numbers, fetching those to come meanwhile.
 
     What `table[rows]` and `numpy.take(table, rows, axis=0)` give, except that numbers do not count
-    from the end. Rows of 64 bytes and more go past the caches into an `out` of half of
-    nontemporal_bytes_min() and more.
+    from the end. Rows of 64 bytes and more go past the caches into an `out` that is given and has
+    half of nontemporal_bytes_min() or more.
 
     Parameters
     ----------
@@ -63,6 +63,8 @@ def gather(
     # Beyond 2^63 they become negative, which no row is.
     numbers = np.ascontiguousarray(numbers, np.int32 if numbers.dtype == np.int32 else np.int64)
     shape = (len(numbers), *table.shape[1:])
+    # The kernel gives new memory by way of the cache.
+    is_new = out is None
     if out is None:
         out = np.empty(shape, table.dtype)
     elif out.shape != shape or out.dtype != table.dtype:
@@ -73,7 +75,8 @@ def gather(
             raise ValueError(f"rows must be 0 to {len(table)} - 1, the rows of the table")
         return out
     narrow = numbers.dtype.itemsize == 4
-    gather_rows(_bytes_of(table, "table"), row_bytes, numbers, narrow, _bytes_of(out, "out"))
+    target = _bytes_of(out, "out")
+    gather_rows(_bytes_of(table, "table"), row_bytes, numbers, narrow, target, is_new)
     return out
 
 

@@ -45,9 +45,9 @@ def stream(
 ) -> Stream:
     """Iterate over the chunks of a buffer, while those to come are fetched.
 
-    The processor is asked for the next chunks, and for a mapping of a file the kernel is asked to
-    read ahead, 4 MiB at least where chunks lie close together; it reads while the chunk at hand is
-    worked on.
+    The processor is asked for the next chunks. Of a mapping of a file the kernel is told that it is
+    read from begin to end, until the stream goes; chunks that lie 64 KiB and more apart, which it
+    does not foresee, it is asked for some ahead, and reads them while the one at hand is worked on.
 
     Parameters
     ----------
@@ -56,19 +56,20 @@ def stream(
     chunk
         Length of a chunk in bytes, from 1 on; the last one may be shorter.
     distance
-        How many chunks ahead the processor is asked for, 0 to 1024. Of all that are ahead together
+        How many chunks ahead the processor is asked for, and the kernel for those that lie apart (4
+        at least), 0 to 1024. Of all that are ahead together
         it is asked for 128 KiB at most: more would drive out what came before it is used.
     stride
         Bytes from the begin of one chunk to that of the next, from 1 on; None for `chunk`.
     advise
-        Whether the kernel is asked to read ahead: None for memory of an `mmap.mmap`, also by way of
-        memoryviews and arrays, such as `numpy.memmap`.
+        Whether the kernel is told: None for memory of an `mmap.mmap`, also by way of memoryviews
+        and arrays, such as `numpy.memmap`.
 
     Returns
     -------
     Stream
-        An iterator of memoryviews, which are writable when `data` is. What the kernel was asked
-        for, and why it refused, is in its `advised_bytes` and `refusal`. Threads may share it:
+        An iterator of memoryviews, which are writable when `data` is. For how much the kernel was
+        told, and why it refused, is in its `advised_bytes` and `refusal`. Threads may share it:
         each chunk goes to one of them.
 
     Raises

@@ -5,16 +5,11 @@
 #include <optional>
 #include <span>
 
+#include "dwcp/cache/stores.hpp"
+
 namespace dwcp::cache {
 
-enum class Stores {
-    kBySize,       // past the caches from nontemporal_bytes_min() on
-    kOrdinary,     // memcpy, memset
-    kNontemporal,  // past the caches, where the instruction set in use has such stores
-};
-
-// All may be called from any thread. What was written is there for other threads once a call
-// returns, as after ordinary stores.
+// All may be called from any thread.
 
 // How much a call must read and write altogether, in bytes, to go past the caches by itself: twice
 // the length for copy() and gather(), the length for fill(). It is the size of the last-level cache

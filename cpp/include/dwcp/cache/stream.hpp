@@ -14,18 +14,22 @@ struct StreamOptions {
     std::size_t distance = 1;
     // Bytes from the begin of one chunk to that of the next; 0: the chunk, so that they touch.
     std::size_t stride = 0;
-    // Whether the data are a mapping of a file: the kernel is asked to read ahead then, 4 MiB at
-    // least where chunks lie close together.
+    // Whether the data are a mapping of a file. Where chunks lie close together, the kernel is told
+    // that it is read from begin to end, as long as the stream is there; afterwards that nothing is
+    // known. Those that lie 64 KiB and more apart it is asked for some ahead.
     bool mapped = false;
 };
 
-// The chunks of data, in bytes. The data must stay where they are. All may be called from any
-// thread.
+// The chunks of data, in bytes. The data must stay where they are. All but the destructor may be
+// called from any thread.
 class Stream {
   public:
     // The last chunk may be shorter. Throws std::invalid_argument for a chunk of 0 bytes and a
     // distance beyond kDistanceMax.
     Stream(std::span<const std::byte> data, std::size_t chunk, const StreamOptions& options = {});
+    Stream(const Stream&) = delete;
+    Stream& operator=(const Stream&) = delete;
+    ~Stream();
 
     static constexpr std::size_t kDistanceMax = 1024;
 
@@ -39,8 +43,8 @@ class Stream {
 
     // Whether fetch_ahead() of that chunk would ask the kernel, which may take a while.
     [[nodiscard]] bool will_advise(std::size_t index) const noexcept;
-    // For how much the kernel was asked so far, in bytes, and with which errno it refused; 0 when
-    // it did not. Once it refused it is not asked again.
+    // For how much the kernel was told what comes, in bytes, and with which errno it refused; 0
+    // when it did not. Once it refused it is not asked again.
     [[nodiscard]] std::size_t advised_bytes() const noexcept;
     [[nodiscard]] int refusal() const noexcept;
 
@@ -53,10 +57,10 @@ class Stream {
     std::size_t stride_;
     std::size_t count_;
     std::size_t distance_;
-    std::size_t fetched_bytes_;   // of each chunk
-    std::size_t advised_chunks_;  // at a time; 0: none
-    std::size_t advised_ahead_;   // chunks
-    std::atomic<std::size_t> advised_{0};
+    std::size_t fetched_bytes_;  // of each chunk
+    bool mapped_;
+    bool close_;                           // all of it is advised at once
+    std::atomic<std::size_t> advised_{0};  // chunks
     std::atomic<std::size_t> advised_bytes_{0};
     std::atomic<int> refusal_{0};
 };

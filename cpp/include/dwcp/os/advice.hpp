@@ -1,4 +1,4 @@
-// What the kernel is told about memory that will be used.
+// What the kernel is told about how memory will be used.
 #pragma once
 
 #include <cstddef>
@@ -6,10 +6,15 @@
 
 namespace dwcp::os {
 
-// Tells the kernel that the bytes, which must be mapped, will be read soon: of a file that is
-// mapped it begins to read what is not in memory (madvise(2), MADV_WILLNEED). Whole pages; it waits
-// for no more than the kernel needs to take the request. Returns 0, or the errno of the kernel,
-// which then does without.
-[[nodiscard]] int will_need(std::span<const std::byte> bytes) noexcept;
+enum class Advice {
+    kNormal,      // nothing is known
+    kSequential,  // from begin to end: it reads more ahead of a mapped file
+    kWillNeed,    // soon: of a mapped file it begins to read what is not in memory
+};
+
+// madvise(2) for the whole pages that hold the bytes, which must be mapped. It waits for no more
+// than the kernel needs to take the request. Returns 0, or the errno of the kernel, which then does
+// without.
+[[nodiscard]] int advise(std::span<const std::byte> bytes, Advice advice) noexcept;
 
 }  // namespace dwcp::os
