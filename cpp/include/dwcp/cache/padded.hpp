@@ -70,11 +70,9 @@ class AlignedArray {
     // Throws std::invalid_argument unless `alignment` is a power of two from alignof(T) on,
     // std::bad_alloc where there is not so much memory.
     explicit AlignedArray(std::size_t size, std::size_t alignment = kLineBytes)
-        : memory_(allocate(size, alignment), Free{std::align_val_t{alignment}}),
-          elements_(nullptr, Destroy{size}) {
-        T* const begin = static_cast<T*>(memory_.get());
-        std::uninitialized_value_construct_n(begin, size);
-        elements_.reset(begin);
+        : elements_(allocate(size, alignment), Release{std::align_val_t{alignment}}) {
+        std::uninitialized_value_construct_n(data(), size);
+        elements_.get_deleter().size = size;
     }
 
     [[nodiscard]] T* data() const noexcept { return elements_.get(); }
@@ -87,16 +85,16 @@ class AlignedArray {
     T& operator[](std::size_t index) const noexcept { return data()[index]; }
 
   private:
-    struct Free {
+    struct Release {
         std::align_val_t alignment{};
-        void operator()(void* memory) const noexcept { ::operator delete(memory, alignment); }
-    };
-    struct Destroy {
-        std::size_t size = 0;
-        void operator()(T* begin) const noexcept { std::destroy_n(begin, size); }
+        std::size_t size = 0;  // elements that are there
+        void operator()(T* begin) const noexcept {
+            std::destroy_n(begin, size);
+            ::operator delete(begin, alignment);
+        }
     };
 
-    static void* allocate(std::size_t size, std::size_t alignment) {
+    static T* allocate(std::size_t size, std::size_t alignment) {
         if (!std::has_single_bit(alignment) || alignment < alignof(T)) {
             throw std::invalid_argument("alignment must be a power of two from " +
                                         std::to_string(alignof(T)) + " on, but is " +
@@ -105,12 +103,10 @@ class AlignedArray {
         if (size > std::numeric_limits<std::size_t>::max() / sizeof(T)) {
             throw std::bad_array_new_length();
         }
-        return ::operator new(size * sizeof(T), std::align_val_t{alignment});
+        return static_cast<T*>(::operator new(size * sizeof(T), std::align_val_t{alignment}));
     }
 
-    // In this order: elements go before their memory.
-    std::unique_ptr<void, Free> memory_;
-    std::unique_ptr<T, Destroy> elements_;
+    std::unique_ptr<T, Release> elements_;
 };
 
 }  // namespace dwcp::cache
