@@ -106,7 +106,8 @@ inline void copy_line(std::uint8_t* out, const std::uint8_t* line) {
 
 // A line at least: the last one may overlap the one before.
 inline void copy_row(std::uint8_t* out, const std::uint8_t* row, std::size_t size) {
-    for (std::size_t at = 0; at + kLineBytes < size; at += kLineBytes) copy_line(out + at, row + at);
+    for (std::size_t at = 0; at + kLineBytes < size; at += kLineBytes)
+        copy_line(out + at, row + at);
     copy_line(out + size - kLineBytes, row + size - kLineBytes);
 }
 
@@ -149,8 +150,8 @@ class Rows {
 
 // By value: what is stored could change what a reference leads to.
 template <typename Number>
-[[gnu::always_inline]] inline void gather_staged(std::uint8_t* out, const Rows<Number> rows, std::size_t row_bytes,
-                          std::size_t count) {
+[[gnu::always_inline]] inline void gather_staged(std::uint8_t* out, const Rows<Number> rows,
+                                                 std::size_t row_bytes, std::size_t count) {
     alignas(64) std::uint8_t stage[kStageBytes + kLineBytes];
     // The first row begins the first whole line of `out`; from there on the lines of the stage are
     // those of `out`.

@@ -64,7 +64,8 @@ def _aligned(
     # One byte at least, as NumPy does, so that it has a place.
     size = max(1, math.prod(lengths) * kind.itemsize)
     memory, begin = _aligned_memory(make, size, align)
-    return np.ndarray(lengths, kind, memory, begin, order=order)
+    array: NDArray[Any] = np.ndarray(lengths, kind, memory, begin, order=order)
+    return array
 
 
 def aligned_empty(
@@ -153,7 +154,8 @@ def padded_empty(count: int, dtype: "DTypeLike" = float) -> "NDArray[Any]":
         raise ValueError(f"count must be at least 0, but is {count}")
     step = max(1, math.ceil(kind.itemsize / SEPARATION_BYTES)) * SEPARATION_BYTES
     memory, begin = _aligned_memory(np.empty, max(1, number) * step, SEPARATION_BYTES)
-    return np.ndarray((number,), kind, memory, begin, (step,))
+    array: NDArray[Any] = np.ndarray((number,), kind, memory, begin, (step,))
+    return array
 
 
 def is_aligned(data: "BufferLike", align: int = LINE_BYTES) -> bool:

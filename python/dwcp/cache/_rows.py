@@ -120,7 +120,9 @@ def gather_strided(view: "NDArray[Any]", out: "NDArray[Any] | None" = None) -> "
         return out
     if view.ndim > 1 and not view[0].flags.c_contiguous:
         raise BufferError("view must be C-contiguous along all axes but the first")
-    firsts = view[(slice(None), *(0,) * (view.ndim - 1))]
+    firsts = view
+    while firsts.ndim > 1:
+        firsts = firsts[:, 0]
     # Not all types are buffers.
     gather_pieces(firsts.view(f"V{view.dtype.itemsize}"), target.size // len(view), target)
     return out

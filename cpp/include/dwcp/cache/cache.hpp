@@ -22,9 +22,9 @@ void prefetch(std::span<const std::byte> bytes, Access access = Access::kRead,
 // Copies rows of a table in the order of their numbers, fetching those to come meanwhile: row
 // rows[i] of `row_bytes` from `table` to the i-th of `out`. Throws std::invalid_argument, having
 // written nothing, for a row that is not there and an `out` that is of another size or overlaps the
-// table. Rows of fewer than 64 bytes are written with ordinary stores in any case, and all had better
-// be in new memory, whose pages the kernel clears when they are first written to. The distances at
-// which rows are fetched were tuned on random rows of 16 to 1024 bytes.
+// table. Rows of fewer than 64 bytes are written with ordinary stores in any case, and all had
+// better be in new memory, whose pages the kernel clears when they are first written to. The
+// distances at which rows are fetched were tuned on random rows of 16 to 1024 bytes.
 void gather(std::span<const std::byte> table, std::size_t row_bytes,
             std::span<const std::int64_t> rows, std::span<std::byte> out,
             Stores stores = Stores::kBySize);
