@@ -46,25 +46,31 @@ class Copy(Calls):
 
 
 class Fill(Calls):
-    """A buffer filled with one byte, and with a number of eight."""
+    """A buffer filled with one byte."""
 
     params = (TIERS, SIZES)
     param_names = ("tier", "size")
-    contestants = ("dwcp", "dwcp_float64", "numpy_fill", "numpy_fill_float64")
+    contestants = ("dwcp", "numpy_fill")
 
     def setup(self, tier: str, size: int) -> None:
         self.force(tier)
         dst = np.zeros(size, np.uint8)
-        numbers = dst.view(np.float64)
-        self.calls = {
-            "dwcp": (cache.fill, (dst, 7)),
-            "dwcp_float64": (cache.fill, (numbers, np.float64(1.5))),
-            "numpy_fill": (dst.fill, (7,)),
-            "numpy_fill_float64": (numbers.fill, (1.5,)),
-        }
+        self.calls = {"dwcp": (cache.fill, (dst, 7)), "numpy_fill": (dst.fill, (7,))}
 
     def volume(self, _: str, size: int) -> int:
         return size
+
+
+class FillFloat64(Fill):
+    """An array filled with a number of eight bytes."""
+
+    def setup(self, tier: str, size: int) -> None:
+        self.force(tier)
+        dst = np.zeros(size // 8)
+        self.calls = {
+            "dwcp": (cache.fill, (dst, np.float64(1.5))),
+            "numpy_fill": (dst.fill, (1.5,)),
+        }
 
 
 class LeftInCache:

@@ -86,7 +86,7 @@ def test_every_alignment_is_filled_and_nothing_around_it(tier: str) -> None:
 def test_patterns_are_repeated_from_where_the_destination_begins(
     tier: str, pattern: bytes, times: int, offset: int, nontemporal: bool | None
 ) -> None:
-    cache.fill(bytearray(64), 0, True)  # so that a kernel runs in any case
+    cache.fill(bytearray(64), b"x")  # so that a kernel runs in any case
     out = bytearray(b"\xee" * (offset + times * len(pattern) + 5))
     part = memoryview(out)[offset : len(out) - 5]
     cache.fill(part, pattern, nontemporal)

@@ -40,15 +40,6 @@ bool has_cldemote() noexcept {
 #endif
 }
 
-// Below the size from which stores go past the caches, and without such stores.
-void fill_ordinary(std::span<std::byte> dst, std::span<const std::byte, kLineBytes> line) {
-    std::size_t i = 0;
-    for (; i + kLineBytes <= dst.size(); i += kLineBytes) {
-        std::memcpy(dst.data() + i, line.data(), kLineBytes);
-    }
-    std::memcpy(dst.data() + i, line.data(), dst.size() - i);
-}
-
 }  // namespace
 
 std::optional<std::size_t> nontemporal_bytes_min() {
@@ -113,11 +104,10 @@ void fill(std::span<std::byte> dst, std::span<const std::byte> pattern, Stores s
     if (dst.empty()) return;
     std::array<std::byte, kLineBytes> line;
     for (std::size_t i = 0; i < kLineBytes; ++i) line[i] = pattern[i % pattern.size()];
-    if (goes_past_caches(stores, dst.size())) {
-        kernels::active().fill_streaming(as_u8(dst.data()), as_u8(line.data()), dst.size());
-    } else {
-        fill_ordinary(dst, line);
-    }
+    const kernels::Table& kernels = kernels::active();
+    const auto kernel =
+        goes_past_caches(stores, dst.size()) ? kernels.fill_streaming : kernels.fill_lines;
+    kernel(as_u8(dst.data()), as_u8(line.data()), dst.size());
 }
 
 }  // namespace dwcp::cache

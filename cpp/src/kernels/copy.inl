@@ -72,7 +72,14 @@ void copy_demoting(std::uint8_t* out, const std::uint8_t* data, std::size_t size
     vec::fence();
 }
 
-void fill_streaming(std::uint8_t* out, const std::uint8_t* line, std::size_t size) {
+inline void copy_line(std::uint8_t* out, const std::uint8_t* line) {
+    for (std::size_t i = 0; i < kLineBytes; i += sizeof(vec::Vec)) {
+        vec::store(out + i, vec::load(line + i));
+    }
+}
+
+template <bool kStream>
+inline void fill(std::uint8_t* out, const std::uint8_t* line, std::size_t size) {
     const std::size_t head = bytes_to_line(out);
     const std::size_t first = head < size ? head : size;
     __builtin_memcpy(out, line, first);
@@ -81,9 +88,23 @@ void fill_streaming(std::uint8_t* out, const std::uint8_t* line, std::size_t siz
     __builtin_memcpy(turned, line + head, kLineBytes - head);
     __builtin_memcpy(turned + kLineBytes - head, line, head);
     std::size_t i = first;
-    for (; i + kLineBytes <= size; i += kLineBytes) stream_line(out + i, turned);
-    vec::fence();
+    for (; i + kLineBytes <= size; i += kLineBytes) {
+        if (kStream) {
+            stream_line(out + i, turned);
+        } else {
+            copy_line(out + i, turned);
+        }
+    }
+    if (kStream) vec::fence();
     __builtin_memcpy(out + i, turned, size - i);
+}
+
+void fill_lines(std::uint8_t* out, const std::uint8_t* line, std::size_t size) {
+    fill<false>(out, line, size);
+}
+
+void fill_streaming(std::uint8_t* out, const std::uint8_t* line, std::size_t size) {
+    fill<true>(out, line, size);
 }
 
 // Rows are fetched so many ahead to the second level: the first one has too few buffers for what is
@@ -98,16 +119,11 @@ constexpr std::size_t kStageBytes = kPageBytes;
 // Longer rows are copied by themselves.
 constexpr std::size_t kStagedBytesMax = 1024;
 
-inline void copy_line(std::uint8_t* out, const std::uint8_t* line) {
-    for (std::size_t i = 0; i < kLineBytes; i += sizeof(vec::Vec)) {
-        vec::store(out + i, vec::load(line + i));
-    }
-}
-
 // A line at least: the last one may overlap the one before.
 inline void copy_row(std::uint8_t* out, const std::uint8_t* row, std::size_t size) {
-    for (std::size_t at = 0; at + kLineBytes < size; at += kLineBytes)
+    for (std::size_t at = 0; at + kLineBytes < size; at += kLineBytes) {
         copy_line(out + at, row + at);
+    }
     copy_line(out + size - kLineBytes, row + size - kLineBytes);
 }
 

@@ -29,7 +29,10 @@ inline constexpr std::size_t kPageBytes = kLineBytes * kPageLines;
     /* The same, and sends the lines of `data` back out of the core's own caches. */               \
     X(copy_demoting, void, (std::uint8_t* out, const std::uint8_t* data, std::size_t size),        \
       (out, data, size))                                                                           \
-    /* out = the 64 bytes of `line` over and over, with stores that bypass the caches. */          \
+    /* out = the 64 bytes of `line` over and over. */                                              \
+    X(fill_lines, void, (std::uint8_t* out, const std::uint8_t* line, std::size_t size),           \
+      (out, line, size))                                                                           \
+    /* The same with stores that bypass the caches. */                                             \
     X(fill_streaming, void, (std::uint8_t* out, const std::uint8_t* line, std::size_t size),       \
       (out, line, size))                                                                           \
     /* out = rows of a table by their numbers, with stores that bypass the caches. `size` is that  \

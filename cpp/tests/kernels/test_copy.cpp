@@ -72,16 +72,18 @@ TEST_CASE("copies past the caches agree with the source at every length and alig
     });
 }
 
-TEST_CASE("fills past the caches repeat the line at every length and alignment") {
+TEST_CASE("fills repeat the line at every length and alignment") {
     const auto line = random_bytes(64, 2);
     for_each_tier([&](const kernels::Table& kernels) {
         for (const std::size_t size : lengths()) {
             std::vector<std::uint8_t> expected(size);
             for (std::size_t i = 0; i < size; ++i) expected[i] = line[i % 64];
-            for (const std::size_t offset : {0u, 1u, 17u, 32u, 63u}) {
-                const Placed out(size, offset);
-                kernels.fill_streaming(out.data(), line.data(), size);
-                REQUIRE(out.holds(expected));
+            for (const auto kernel : {kernels.fill_lines, kernels.fill_streaming}) {
+                for (const std::size_t offset : {0u, 1u, 17u, 32u, 63u}) {
+                    const Placed out(size, offset);
+                    kernel(out.data(), line.data(), size);
+                    REQUIRE(out.holds(expected));
+                }
             }
         }
     });
@@ -133,8 +135,10 @@ TEST_CASE("what goes past the caches stays inside its buffers") {
                 kernel(out.last(size), source.last(size), size);
                 kernel(out.first(), source.first(), size);
             }
-            kernels.fill_streaming(out.last(size), line.data(), size);
-            kernels.fill_streaming(out.first(), line.data(), size);
+            for (const auto kernel : {kernels.fill_lines, kernels.fill_streaming}) {
+                kernel(out.last(size), line.data(), size);
+                kernel(out.first(), line.data(), size);
+            }
             if (size < 64 || size > 12'000) continue;
             kernels.gather_streaming(out.last(2 * size), source.last(size), size, rows.data(),
                                      2 * size);
