@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 from typing import Any, ClassVar
@@ -330,7 +331,7 @@ class Counters(Contest):
         number, locked = itertools.count(), Locked()
         make: dict[str, Callable[[int], Callable[[], object]]] = {
             "dwcp_shared": lambda _: shared.add,
-            "dwcp_own": lambda place: lambda: own.add(place),
+            "dwcp_own": lambda place: partial(own.add, place),
             "itertools_count": lambda _: number.__next__,
             "lock": lambda _: locked.add,
         }

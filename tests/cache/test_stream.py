@@ -126,6 +126,7 @@ def test_a_stream_that_ended_stays_ended_and_tells_how_much_is_left() -> None:
         assert stream.__length_hint__() == 0
         with pytest.raises(StopIteration):
             next(stream)
+    assert len(list(cache.stream(b"abc", np.int64(2), distance=np.uint8(3)))) == 2
     assert list(cache.stream(b"", 10)) == []
     assert list(cache.stream(np.empty((0, 3)), 10)) == []
 

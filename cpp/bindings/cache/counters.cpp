@@ -137,9 +137,9 @@ void make_counter_type(nb::module_& module) {
              "PaddedCounter(value=0)\n--\n\n"
              "A number of 64 bits that threads add to, in lines of the cache of its own.\n\n"
              "Every call is one atomic operation and may be made from any thread, with the GIL\n"
-             "and without one: nothing that is added gets lost, and no two calls of add() see\n"
-             "the same sum because of a race. What a thread did before it added is seen by who\n"
-             "gets the sum.")},
+             "and without one: nothing that is added gets lost. Beyond 2^63-1 it goes on at "
+             "-2^63.\n"
+             "What a thread did before it added is seen by who gets the sum.")},
         {Py_tp_new, reinterpret_cast<void*>(make_counter)},
         {Py_tp_dealloc, reinterpret_cast<void*>(Counter::destroy)},
         {Py_tp_repr, reinterpret_cast<void*>(represent)},
@@ -247,9 +247,13 @@ void make_counters_type(nb::module_& module) {
          const_cast<char*>(
              "PaddedCounters(count)\n--\n\n"
              "Numbers of 64 bits, each in lines of the cache of its own: one for each thread.\n\n"
-             "A thread that adds to its own does not slow down the others. counters[i] gets and\n"
-             "sets one; each call is atomic, as those of PaddedCounter. count is 0 to 2^32; each\n"
-             "takes 128 bytes. Raises ValueError for another count, MemoryError.")},
+             "A thread that adds to its own does not slow down the others; without the GIL it "
+             "keeps\n"
+             "the method for that, add = counters.add, because looking it up counts references.\n"
+             "counters[i] gets and sets one; each call is atomic, as those of PaddedCounter. "
+             "count\n"
+             "is 0 to 2^32; each takes 128 bytes. Raises ValueError for another count, "
+             "MemoryError.")},
         {Py_tp_new, reinterpret_cast<void*>(make_counters)},
         {Py_tp_dealloc, reinterpret_cast<void*>(Counters::destroy)},
         {Py_tp_methods, methods},

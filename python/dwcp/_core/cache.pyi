@@ -101,9 +101,8 @@ class PaddedCounter:
     A number of 64 bits that threads add to, in lines of the cache of its own.
 
     Every call is one atomic operation and may be made from any thread, with the GIL
-    and without one: nothing that is added gets lost, and no two calls of add() see
-    the same sum because of a race. What a thread did before it added is seen by who
-    gets the sum.
+    and without one: nothing that is added gets lost. Beyond 2^63-1 it goes on at -2^63.
+    What a thread did before it added is seen by who gets the sum.
     """
     def __new__(cls, value: int = 0) -> PaddedCounter: ...
     def add(self, n: int = 1) -> int: ...
@@ -119,9 +118,10 @@ class PaddedCounters:
     """
     Numbers of 64 bits, each in lines of the cache of its own: one for each thread.
 
-    A thread that adds to its own does not slow down the others. counters[i] gets and
-    sets one; each call is atomic, as those of PaddedCounter. count is 0 to 2^32; each
-    takes 128 bytes. Raises ValueError for another count, MemoryError.
+    A thread that adds to its own does not slow down the others; without the GIL it keeps
+    the method for that, add = counters.add, because looking it up counts references.
+    counters[i] gets and sets one; each call is atomic, as those of PaddedCounter. count
+    is 0 to 2^32; each takes 128 bytes. Raises ValueError for another count, MemoryError.
     """
     def __new__(cls, count: int) -> PaddedCounters: ...
     def add(self, index: int, n: int = 1) -> int: ...

@@ -81,8 +81,8 @@ def stream(
     BufferError
         When `data` is not C-contiguous.
     """
-    _checked(chunk, "chunk", 1, _BYTES_MAX)
-    _checked(distance, "distance", 0, _DISTANCE_MAX)
+    size = _checked(chunk, "chunk", 1, _BYTES_MAX)
+    ahead = _checked(distance, "distance", 0, _DISTANCE_MAX)
     step = 0 if stride is None else _checked(stride, "stride", 1, _BYTES_MAX)
     mapped = _is_mapped(data) if advise is None else advise
-    return Stream(data, chunk, distance, step, mapped)
+    return Stream(data, size, ahead, step, mapped)
