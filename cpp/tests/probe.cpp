@@ -32,6 +32,8 @@ alignas(64) Buffer input;
 alignas(64) Buffer output;
 std::array<std::uint64_t, kNumberMax> words;
 std::array<std::uint32_t, kNumberMax> short_words;
+const std::array<std::int64_t, kNumberMax> rows{};
+const std::array<std::int32_t, kNumberMax> narrow_rows{};
 XXH3_state_t xxh3_state;
 
 template <typename Argument, std::size_t kPlace>
@@ -44,6 +46,10 @@ Argument make() {
         return words.data();
     } else if constexpr (std::is_same_v<Argument, std::uint32_t*>) {
         return short_words.data();
+    } else if constexpr (std::is_same_v<Argument, const std::int64_t*>) {
+        return rows.data();
+    } else if constexpr (std::is_same_v<Argument, const std::int32_t*>) {
+        return narrow_rows.data();
     } else if constexpr (std::is_same_v<Argument, void*>) {
         XXH3_64bits_reset(&xxh3_state);
         return &xxh3_state;

@@ -1,6 +1,7 @@
 """The check of the kernel objects fails where it should."""
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -145,6 +146,29 @@ def test_the_table_of_another_tier_fails(compilation: Compilation, tmp_path: Pat
     done = check(other)
     assert done.returncode == 1
     assert "must export dwcp::kernels::table_ssse3" in done.stderr
+
+
+def test_kernels_that_bypass_the_caches_have_instructions_that_do(
+    compilation: Compilation, tmp_path: Path
+) -> None:
+    target = tmp_path / "object" / "tier.cpp.o"
+    compilation.compile(compilation.source, target)
+    listing = subprocess.run(
+        ["objdump", "--disassemble", "--demangle", "--no-show-raw-insn", target],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    ).stdout
+    bypassing = set()
+    for function in listing.split("\n\n"):
+        name = re.search(r"::([a-z_]+)[<(].*>:$", function, re.MULTILINE)
+        if name is not None and re.search(r"\tvmovntdq\b", function):
+            bypassing.add(name[1])
+    assert {"copy_streaming", "copy_demoting", "fill_streaming", "xor_bytes_streaming"} <= bypassing
+    # What gathers may be a function that several kernels share.
+    assert any(name.startswith("gather_") for name in bypassing)
+    assert not bypassing & {"xor_bytes", "scan", "scan_update"}
 
 
 def test_a_folder_without_kernels_fails(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ template <std::size_t kIndex>
 Table make_counted() {
     Table table{};
     table.compiled_for = tiers()[kIndex].table->compiled_for;
+    table.bypasses_caches = tiers()[kIndex].table->bypasses_caches;
 #define DWCP_KERNEL_COUNTED(name, result, parameters, arguments) \
     table.name = &Counted<kIndex, &Table::name, result parameters>::call;
     DWCP_KERNELS(DWCP_KERNEL_COUNTED)

@@ -23,6 +23,28 @@ inline constexpr std::size_t kPageBytes = kLineBytes * kPageLines;
     X(xor_bytes_streaming, void,                                                                   \
       (std::uint8_t* out, const std::uint8_t* a, const std::uint8_t* b, std::size_t size),         \
       (out, a, b, size))                                                                           \
+    /* out = data with stores that bypass the caches, for long buffers that do not overlap. */     \
+    X(copy_streaming, void, (std::uint8_t* out, const std::uint8_t* data, std::size_t size),       \
+      (out, data, size))                                                                           \
+    /* The same, and sends the lines of `data` back out of the core's own caches. */               \
+    X(copy_demoting, void, (std::uint8_t* out, const std::uint8_t* data, std::size_t size),        \
+      (out, data, size))                                                                           \
+    /* out = the 64 bytes of `line` over and over. */                                              \
+    X(fill_lines, void, (std::uint8_t* out, const std::uint8_t* line, std::size_t size),           \
+      (out, line, size))                                                                           \
+    /* The same with stores that bypass the caches. */                                             \
+    X(fill_streaming, void, (std::uint8_t* out, const std::uint8_t* line, std::size_t size),       \
+      (out, line, size))                                                                           \
+    /* out = rows of a table by their numbers, with stores that bypass the caches. `size` is that  \
+       of `out`; rows have 64 bytes at least. */                                                   \
+    X(gather_streaming, void,                                                                      \
+      (std::uint8_t* out, const std::uint8_t* table, std::size_t row_bytes,                        \
+       const std::int64_t* rows, std::size_t size),                                                \
+      (out, table, row_bytes, rows, size))                                                         \
+    X(gather_streaming_narrow, void,                                                               \
+      (std::uint8_t* out, const std::uint8_t* table, std::size_t row_bytes,                        \
+       const std::int32_t* rows, std::size_t size),                                                \
+      (out, table, row_bytes, rows, size))                                                         \
     /* Compares `lines` lines of 64 bytes. masks[p] gets one bit for each changed line of page     \
        p (the last page may be partial); the XOR of the changed lines is packed into `packed`,     \
        which holds `lines` lines. Returns how many lines changed. */                               \
@@ -88,6 +110,8 @@ struct Table {
     // Name of the instruction set that the compiler really generated code for, taken from its
     // predefined macros and not from the build system.
     const char* compiled_for;
+    // Whether there are stores that bypass the caches.
+    bool bypasses_caches;
 #define DWCP_KERNEL_MEMBER(name, result, parameters, arguments) result(*name) parameters;
     DWCP_KERNELS(DWCP_KERNEL_MEMBER)
 #undef DWCP_KERNEL_MEMBER

@@ -30,6 +30,7 @@ namespace {
 #endif
 #include "kernels/crc_fused.inl"
 #endif
+#include "kernels/copy.inl"
 #include "kernels/crc.inl"
 #include "kernels/scan.inl"
 #include "kernels/sums.inl"
@@ -42,7 +43,7 @@ namespace {
 #define DWCP_CONCAT(a, b) DWCP_CONCAT_(a, b)
 
 extern const Table DWCP_CONCAT(table_, DWCP_TIER);
-const Table DWCP_CONCAT(table_, DWCP_TIER) = {vec::kCompiledFor,
+const Table DWCP_CONCAT(table_, DWCP_TIER) = {vec::kCompiledFor, kBypassesCaches,
 #define DWCP_KERNEL_POINTER(name, result, parameters, arguments) name,
                                               DWCP_KERNELS(DWCP_KERNEL_POINTER)
 #undef DWCP_KERNEL_POINTER

@@ -3,13 +3,13 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
+
+#include "dwcp/cache/lines.hpp"
 
 namespace dwcp::lockfree {
 
-// What two threads write is kept this far apart: two lines, because processors fetch them in pairs.
-inline constexpr std::size_t kSeparationBytes = 128;
+using cache::kSeparationBytes;
 
 struct StdAtomics {
     template <typename T>

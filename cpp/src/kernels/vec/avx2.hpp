@@ -25,6 +25,8 @@ inline Vec load(const std::uint8_t* p) {
 inline void store(std::uint8_t* p, Vec v) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v);
 }
+// Past the caches; p is aligned.
+#define DWCP_VEC_STREAM 1
 inline void stream(std::uint8_t* p, Vec v) {
     _mm256_stream_si256(reinterpret_cast<__m256i*>(p), v);
 }

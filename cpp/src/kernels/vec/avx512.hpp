@@ -26,6 +26,8 @@ inline Vec load(const std::uint8_t* p) {
 inline void store(std::uint8_t* p, Vec v) {
     _mm512_storeu_si512(p, v);
 }
+// Past the caches; p is aligned.
+#define DWCP_VEC_STREAM 1
 inline void stream(std::uint8_t* p, Vec v) {
     _mm512_stream_si512(reinterpret_cast<__m512i*>(p), v);
 }

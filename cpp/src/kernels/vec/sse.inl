@@ -16,6 +16,8 @@ inline Vec load(const std::uint8_t* p) {
 inline void store(std::uint8_t* p, Vec v) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v);
 }
+// Past the caches; p is aligned.
+#define DWCP_VEC_STREAM 1
 inline void stream(std::uint8_t* p, Vec v) {
     _mm_stream_si128(reinterpret_cast<__m128i*>(p), v);
 }
