@@ -26,7 +26,6 @@ inline std::size_t default_address_space_bytes() noexcept {
 namespace detail {
 
 // How many items go from thread to thread at once: as many as 512 KiB hold, `min` at least.
-inline constexpr std::size_t kBatchMax = 32;
 constexpr std::uint32_t batch_for(std::size_t item_bytes, std::size_t min) noexcept {
     const std::size_t fitting = (std::size_t{512} << 10) / item_bytes;
     return static_cast<std::uint32_t>(std::clamp(fitting, min, kBatchMax));

@@ -147,9 +147,8 @@ class BufferPool {
 
   private:
     using Bin = detail::Bin;
-    // A thread keeps up to twice as many of each class.
-    static constexpr std::size_t kBatchMax = 32;
-    static_assert(2 * kBatchMax < Bin::kOneGet);
+    static constexpr std::size_t kCountMax = 2 * detail::kBatchMax;  // of a class, for a thread
+    static_assert(kCountMax < Bin::kOneGet);
     // Marks: 0, or the class and 1, for a place where a buffer begins, and whether it is in use.
     static constexpr std::uint8_t kInUse = 0x80;
     static constexpr std::uint8_t kLarger = kInUse | (kSizeClasses + 1);
@@ -164,7 +163,7 @@ class BufferPool {
     struct alignas(128) Cache : detail::ThreadCache {
         std::array<Bin, kSizeClasses> bins;
         std::size_t recent = 0;  // class
-        std::array<std::array<std::byte*, 2 * kBatchMax>, kSizeClasses> items;
+        std::array<std::array<std::byte*, kCountMax>, kSizeClasses> items;
     };
     struct Shared;
 

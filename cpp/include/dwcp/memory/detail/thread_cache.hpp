@@ -8,6 +8,9 @@
 
 namespace dwcp::memory::detail {
 
+// How many items go from thread to thread at once, at most.
+inline constexpr std::size_t kBatchMax = 32;
+
 // How many items of one kind a thread keeps. Written by that thread, read by those who count.
 struct Bin {
     // How many items there are, and kOneGet for each get(): in one word, because each word that is
