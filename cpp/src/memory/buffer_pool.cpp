@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "dwcp/os/machine.hpp"
+#include "memory/many.hpp"
 #include "memory/pool_shared.hpp"
 #include "os/pages.hpp"
 #include "os/placing.hpp"
@@ -80,6 +81,31 @@ void BufferPool::put_larger(void* buffer) {
     shared_->give_larger(shared_->place_of(buffer));
 }
 
+void BufferPool::get_many(std::size_t size, std::span<void*> buffers) {
+    get_all(buffers, [&] { return get(size); }, [this](void* buffer) { put(buffer); });
+}
+
+void BufferPool::put_many(std::span<void* const> buffers) {
+    const auto mark = [this](const void* buffer, int value) {
+        marks_[granule_of(buffer)].store(static_cast<std::uint8_t>(value),
+                                         std::memory_order_relaxed);
+    };
+    put_all(
+        buffers, [&](void* buffer) { mark(buffer, mark_in_use(buffer) & ~kInUse); },
+        [&](void* buffer) {
+            mark(buffer, marks_[granule_of(buffer)].load(std::memory_order_relaxed) | kInUse);
+        },
+        [this](void* buffer) { put(buffer); });
+}
+
+std::uint8_t BufferPool::mark_in_use(const void* buffer) const {
+    const std::uintptr_t granule = granule_of(buffer);
+    if (granule - first_granule_ >= used_.load(std::memory_order_acquire)) refuse(buffer);
+    const std::uint8_t mark = marks_[granule].load(std::memory_order_relaxed);
+    if ((mark & kInUse) == 0) refuse(buffer);
+    return mark;
+}
+
 void BufferPool::refuse(const void* buffer) const {
     const std::uintptr_t granule = granule_of(buffer);
     const bool aligned = reinterpret_cast<std::uintptr_t>(buffer) % kSmallestClassBytes == 0;
@@ -101,10 +127,7 @@ std::size_t BufferPool::capacity_for(std::size_t size) noexcept {
 }
 
 std::size_t BufferPool::capacity(const void* buffer) const {
-    const std::uintptr_t granule = granule_of(buffer);
-    if (granule - first_granule_ >= used_.load(std::memory_order_acquire)) refuse(buffer);
-    const std::uint8_t mark = marks_[granule].load(std::memory_order_relaxed);
-    if ((mark & kInUse) == 0) refuse(buffer);
+    const std::uint8_t mark = mark_in_use(buffer);
     if (mark != kLarger) return class_bytes(class_in(mark));
     const std::lock_guard lock(shared_->mutex);
     const auto found = shared_->larger.find(shared_->place_of(buffer));

@@ -10,6 +10,7 @@
 
 #include "dwcp/os/machine.hpp"
 #include "dwcp/os/reserved_memory.hpp"
+#include "memory/many.hpp"
 #include "memory/shared_caches.hpp"
 #include "os/pages.hpp"
 
@@ -217,35 +218,21 @@ void ObjectPool::refuse(const void* object) const {
 }
 
 void ObjectPool::get_many(std::span<void*> objects) {
-    std::size_t count = 0;
-    try {
-        for (; count < objects.size(); ++count) objects[count] = get();
-    } catch (...) {
-        for (void* object : objects.first(count)) put(object);
-        throw;
-    }
+    get_all(objects, [this] { return get(); }, [this](void* object) { put(object); });
 }
 
 void ObjectPool::put_many(std::span<void* const> objects) {
-    // Marked first, so that one that is named twice is noticed.
-    std::size_t count = 0;
-    const auto mark_again = [&] {
-        for (void* object : objects.first(count)) {
-            const std::uintptr_t place = place_of(object);
-            shared_->mark(place).store(in_use(place), std::memory_order_relaxed);
-        }
+    const auto mark = [this](std::uintptr_t place, std::uint8_t value) {
+        shared_->mark(place).store(value, std::memory_order_relaxed);
     };
-    try {
-        for (; count < objects.size(); ++count) {
-            const std::uintptr_t place = check(objects[count]);
-            shared_->mark(place).store(unused(place), std::memory_order_relaxed);
-        }
-    } catch (...) {
-        mark_again();
-        throw;
-    }
-    mark_again();
-    for (void* object : objects) put(object);
+    put_all(
+        objects,
+        [&](void* object) {
+            const std::uintptr_t place = check(object);
+            mark(place, unused(place));
+        },
+        [&](void* object) { mark(place_of(object), in_use(place_of(object))); },
+        [this](void* object) { put(object); });
 }
 
 PoolCounts ObjectPool::counts() const {

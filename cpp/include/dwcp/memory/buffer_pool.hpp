@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -127,6 +128,12 @@ class BufferPool {
         bin.state.store(state + 1, std::memory_order_relaxed);
     }
 
+    // Fills a span with buffers of at least `size` bytes: all, or none where get() throws.
+    void get_many(std::size_t size, std::span<void*> buffers);
+    // Puts all buffers of a span. Throws NotInUse, having put none, where put() would for one of
+    // them, or one is there twice; std::bad_alloc may leave a part put.
+    void put_many(std::span<void* const> buffers);
+
     // How many bytes a buffer for `size` has, all of which may be used.
     [[nodiscard]] static std::size_t capacity_for(std::size_t size) noexcept;
     // The same of a buffer that is in use. Throws NotInUse.
@@ -178,6 +185,8 @@ class BufferPool {
     void spill(Cache& cache, std::size_t size_class);
     void* get_larger(std::size_t size, bool zeros);
     void put_larger(void* buffer);
+    // The mark of a buffer that is in use. Throws NotInUse.
+    [[nodiscard]] std::uint8_t mark_in_use(const void* buffer) const;
     [[noreturn]] void refuse(const void* buffer) const;
     static void clear(std::byte* buffer, std::size_t size) noexcept;
 
