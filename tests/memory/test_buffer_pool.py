@@ -43,6 +43,21 @@ def test_a_buffer_is_writable_memory_of_the_size_asked_for(size: int) -> None:
         del view
 
 
+def test_buffers_of_a_page_or_more_begin_pages_and_share_none() -> None:
+    pool = BufferPool()
+    page_bytes = os.sysconf("SC_PAGESIZE")
+    buffers = [pool.get(size) for size in SIZES if size >= page_bytes for _ in range(3)]
+    small = [pool.get(size) for size in SIZES if 0 < size < page_bytes]
+    pages = [
+        page
+        for buffer in buffers
+        for page in range(address(buffer), address(buffer) + buffer.capacity, page_bytes)
+    ]
+    assert all(page % page_bytes == 0 for page in pages)
+    assert len(set(pages)) == len(pages)
+    assert not {address(buffer) // page_bytes * page_bytes for buffer in small} & set(pages)
+
+
 def test_numpy_uses_the_memory_itself() -> None:
     pool = BufferPool()
     buffer = pool.get(800)
