@@ -198,10 +198,11 @@ def show_calls(console: Console, suite: Any, rows: list[dict[str, Any]]) -> None
 
 
 def show_contest(console: Console, suite: Any, rows: list[dict[str, Any]]) -> None:
-    """What one item takes, the winner marked, and the best of ours to the best peer."""
+    """What one item takes, the winner marked, the best of ours to the best peer, and counts."""
     title = f"{suite.__name__}: {suite.__doc__.splitlines()[0]} Time for one {suite.item}."
     table = Table(title=title, title_justify="left")
-    for name in (*suite.param_names, *rows[0]["seconds"], "dwcp : best peer"):
+    tracked = rows[0]["tracked"]
+    for name in (*suite.param_names, *rows[0]["seconds"], "dwcp : best peer", *tracked):
         table.add_column(name, justify="right")
     for item in rows:
         winner = min(item["seconds"], key=item["seconds"].__getitem__)
@@ -210,6 +211,7 @@ def show_contest(console: Console, suite: Any, rows: list[dict[str, Any]]) -> No
             text = duration(value)
             cells.append(f"[bold]* {text}[/]" if name == winner else text)
         cells.append(coloured(item["best_ratio"]))
+        cells += [f"{value:,.6g}" for value in item["tracked"].values()]
         table.add_row(*cells)
     console.print(table)
 

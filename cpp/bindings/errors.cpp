@@ -6,7 +6,7 @@
 
 #include "dwcp/error.hpp"
 #include "dwcp/lockfree/shared/segment.hpp"
-#include "dwcp/memory/buffer_pool.hpp"
+#include "dwcp/memory/errors.hpp"
 #include "topics.hpp"
 
 namespace nb = nanobind;

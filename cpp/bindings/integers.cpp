@@ -25,8 +25,8 @@ bool to_masked_u32(PyObject* object, const char* argument, std::uint32_t& value)
     return true;
 }
 
-bool to_bounded(PyObject* object, const char* argument, std::uint64_t max,
-                std::uint64_t& value) noexcept {
+bool to_bounded(PyObject* object, const char* argument, std::uint64_t max, std::uint64_t& value,
+                std::uint64_t min) noexcept {
     // The quick way for nearly all values.
     int overflow = 0;
     const long long small = PyLong_AsLongLongAndOverflow(object, &overflow);
@@ -43,9 +43,9 @@ bool to_bounded(PyObject* object, const char* argument, std::uint64_t max,
         PyErr_Clear();  // OverflowError: index is an int
         Py_DECREF(index);
     }
-    if (inside && value <= max) return true;
-    PyErr_Format(PyExc_ValueError, "%s must be 0..%llu", argument,
-                 static_cast<unsigned long long>(max));
+    if (inside && value >= min && value <= max) return true;
+    PyErr_Format(PyExc_ValueError, "%s must be %llu..%llu", argument,
+                 static_cast<unsigned long long>(min), static_cast<unsigned long long>(max));
     return false;
 }
 

@@ -16,9 +16,9 @@ namespace dwcp::bindings {
 [[nodiscard]] bool to_masked_u32(PyObject* object, const char* argument,
                                  std::uint32_t& value) noexcept;
 
-// False with ValueError set, naming the bound, unless it is 0 .. `max`.
+// False with ValueError set, naming the bounds, unless it is `min` .. `max`.
 [[nodiscard]] bool to_bounded(PyObject* object, const char* argument, std::uint64_t max,
-                              std::uint64_t& value) noexcept;
+                              std::uint64_t& value, std::uint64_t min = 0) noexcept;
 [[nodiscard]] bool to_hash128(PyObject* object, const char* argument, checksum::Hash128 max,
                               checksum::Hash128& value) noexcept;
 

@@ -4,11 +4,12 @@
 #include <string>
 #include <vector>
 
-#include "buffer.hpp"
+#include "dwcp/memory/buffer_pool.hpp"
 #include "errors.hpp"
 #include "fastcall.hpp"
 #include "integers.hpp"
 #include "memory/buffer.hpp"
+#include "memory/object_pools.hpp"
 #include "placing.hpp"
 #include "topics.hpp"
 
@@ -22,7 +23,10 @@ using dwcp::memory::BufferPool;
 using dwcp::memory::PoolCounts;
 using dwcp::memory::PoolOptions;
 
-constexpr std::uint64_t kSizeMax = std::uint64_t{1} << 46;
+constexpr auto kCapacity = [](const BufferPool&, std::size_t size) {
+    return BufferPool::capacity_for(size);
+};
+constexpr SourceKind kKindOfPool = source_kind<BufferPool, kCapacity>("buffer pool");
 
 // False with an exception set; as numa.allocate, it binds where nothing else is said.
 bool to_placing(PyObject* placing, PyObject* nodes, PoolOptions& options) {
@@ -61,77 +65,34 @@ PyObject* create(PyTypeObject* type, PyObject* positional, PyObject* named) noex
         return nullptr;
     }
     PoolOptions options{.zero = zero != 0, .huge_pages = huge_pages != 0};
-    if (limit != Py_None) {
-        std::uint64_t value = 0;
-        if (!to_bounded(limit, "limit_bytes", kSizeMax, value)) return nullptr;
-        options.limit_bytes = value;
-    }
+    if (!to_limit(limit, options.limit_bytes)) return nullptr;
     try {
         if (!to_placing(placing, nodes, options)) return nullptr;
     } catch (...) {
         return set_error();
     }
-    const auto allocate = reinterpret_cast<allocfunc>(PyType_GetSlot(type, Py_tp_alloc));
-    PyObject* const object = allocate(type, 0);
-    if (object == nullptr) return nullptr;
-    new (&Pool::of(object).closed) std::atomic<bool>(false);
-    try {
-        Pool::of(object).pool = new BufferPool(options);
-    } catch (...) {
-        set_error();
-        Py_DECREF(object);
-        return nullptr;
-    }
-    return object;
-}
-
-void destroy(PyObject* object) noexcept {
-    PyTypeObject* const type = Py_TYPE(object);
-    delete Pool::of(object).pool;
-    reinterpret_cast<freefunc>(PyType_GetSlot(type, Py_tp_free))(object);
-    Py_DECREF(reinterpret_cast<PyObject*>(type));
-}
-
-bool check_open(const Pool& self) noexcept {
-    if (!self.closed.load(std::memory_order_relaxed)) return true;
-    set_dwcp_error("Closed", "the buffer pool was closed");
-    return false;
+    return make_source(type, kKindOfPool, [&] { return new BufferPool(options); });
 }
 
 // Touching the pages of new memory, and clearing, take long only for large buffers.
-void* take(const Pool& self, std::size_t size) {
-    if (size <= dwcp::memory::kLargestClassBytes) return self.pool->get(size);
+void* take(BufferPool& pool, std::size_t size) {
+    if (size <= dwcp::memory::kLargestClassBytes) return pool.get(size);
     const nb::gil_scoped_release release;
-    return self.pool->get(size);
+    return pool.get(size);
 }
-
-PyObject* get(PyObject* object, PyObject* argument) noexcept {
-    Pool& self = Pool::of(object);
-    std::uint64_t size = 0;
-    if (!check_open(self) || !to_bounded(argument, "size", kSizeMax, size)) return nullptr;
+PyObject* get_one(Source& self, std::size_t size) noexcept {
     try {
-        return Buffer::make(self, take(self, size), size);
+        return Buffer::make(self, take(self.as<BufferPool>(), size), size);
     } catch (...) {
         return set_error();
     }
 }
 
-bool put_one(Pool& self, PyObject* argument) noexcept {
-    if (Py_TYPE(argument) != buffer_type) {
-        PyErr_Format(PyExc_TypeError, "buffer must be a dwcp.memory.Buffer, not %R",
-                     reinterpret_cast<PyObject*>(Py_TYPE(argument)));
-        return false;
-    }
-    Buffer& buffer = Buffer::of(argument);
-    if (buffer.pool != &self) {
-        PyErr_SetString(PyExc_ValueError, "buffer must be of this pool, but is of another one");
-        return false;
-    }
-    return check_open(self) && buffer.put();
-}
-PyObject* put(PyObject* object, PyObject* argument) noexcept {
-    if (!put_one(Pool::of(object), argument)) return nullptr;
-    Py_RETURN_NONE;
+PyObject* get(PyObject* object, PyObject* argument) noexcept {
+    Source& self = Source::of(object);
+    std::uint64_t size = 0;
+    if (!self.check_open() || !to_bounded(argument, "size", kSizeMax, size)) return nullptr;
+    return get_one(self, size);
 }
 
 PyObject* get_many(PyObject* object, PyObject* const* arguments, Py_ssize_t count,
@@ -139,52 +100,19 @@ PyObject* get_many(PyObject* object, PyObject* const* arguments, Py_ssize_t coun
     static const char* const names[] = {"count", "size"};
     PyObject* bound[2] = {};
     if (!fastcall::bind({"get_many", names, 2}, arguments, count, keywords, bound)) return nullptr;
-    Pool& self = Pool::of(object);
+    Source& self = Source::of(object);
     std::uint64_t number = 0;
     std::uint64_t size = 0;
-    if (!check_open(self) || !to_bounded(bound[0], "count", PY_SSIZE_T_MAX / 8, number) ||
+    if (!self.check_open() || !to_bounded(bound[0], "count", PY_SSIZE_T_MAX / 8, number) ||
         !to_bounded(bound[1], "size", kSizeMax, size)) {
         return nullptr;
     }
-    PyObject* const list = PyList_New(0);
-    if (list == nullptr) return nullptr;
-    for (std::uint64_t i = 0; i < number; ++i) {
-        PyObject* buffer = nullptr;
-        try {
-            buffer = Buffer::make(self, take(self, size), size);
-        } catch (...) {
-            set_error();
-        }
-        const bool good = buffer != nullptr && PyList_Append(list, buffer) == 0;
-        Py_XDECREF(buffer);
-        if (!good) {
-            Py_DECREF(list);
-            return nullptr;
-        }
-    }
-    return list;
-}
-PyObject* put_many(PyObject* object, PyObject* buffers) noexcept {
-    PyObject* const iterator = PyObject_GetIter(buffers);
-    if (iterator == nullptr) return nullptr;
-    bool good = true;
-    PyObject* buffer = nullptr;
-    while (good && (buffer = PyIter_Next(iterator)) != nullptr) {
-        good = put_one(Pool::of(object), buffer);
-        Py_DECREF(buffer);
-    }
-    Py_DECREF(iterator);
-    if (!good || PyErr_Occurred() != nullptr) return nullptr;
-    Py_RETURN_NONE;
+    return make_list(number, [&] { return get_one(self, size); });
 }
 
-nb::tuple to_tuple(const PoolCounts& counts) {
-    return nb::make_tuple(counts.allocations, counts.deallocations, counts.misses,
-                          counts.bytes_held, counts.bytes_held_max);
-}
 PyObject* stats(PyObject* object, PyObject*) noexcept {
     try {
-        const dwcp::memory::PoolStats stats = Pool::of(object).pool->stats();
+        const dwcp::memory::PoolStats stats = Source::of(object).as<BufferPool>().stats();
         nb::list classes;
         for (const PoolCounts& one : stats.classes) classes.append(to_tuple(one));
         // The class lives where it can be a dataclass.
@@ -195,44 +123,11 @@ PyObject* stats(PyObject* object, PyObject*) noexcept {
     }
 }
 
-PyObject* trim(PyObject* object, PyObject*) noexcept {
-    try {
-        std::size_t given_back = 0;
-        {
-            const nb::gil_scoped_release release;
-            given_back = Pool::of(object).pool->trim();
-        }
-        return PyLong_FromSize_t(given_back);
-    } catch (...) {
-        return set_error();
-    }
-}
-
-PyObject* close(PyObject* object, PyObject*) noexcept {
-    Pool& self = Pool::of(object);
-    if (self.closed.exchange(true)) Py_RETURN_NONE;
-    PyObject* const given_back = trim(object, nullptr);
-    if (given_back == nullptr) return nullptr;
-    Py_DECREF(given_back);
-    Py_RETURN_NONE;
-}
-PyObject* enter(PyObject* object, PyObject*) noexcept {
-    if (!check_open(Pool::of(object))) return nullptr;
-    Py_INCREF(object);
-    return object;
-}
-PyObject* exit(PyObject* object, PyObject*) noexcept {
-    return close(object, nullptr);
-}
-PyObject* is_closed(PyObject* object, void*) noexcept {
-    return PyBool_FromLong(Pool::of(object).closed.load());
-}
-
 // What asks the kernel.
 template <auto kAsk>
 PyObject* asked(PyObject* object, void*) noexcept {
     try {
-        const BufferPool& pool = *Pool::of(object).pool;
+        const BufferPool& pool = Source::of(object).as<BufferPool>();
         const auto answer = [&] {
             const nb::gil_scoped_release release;
             return kAsk(pool);
@@ -255,31 +150,25 @@ void make_pool_type(nb::module_& module) {
          "MemoryError beyond the limit of the pool or of the machine, ValueError for a size out "
          "of\n"
          "bounds, Closed after close(). The GIL is released for more than 1 MiB."},
-        {"put", put, METH_O,
-         "put($self, buffer, /)\n--\n\nGive the memory of a Buffer back, from any thread.\n\n"
-         "Raises ValueError, having changed nothing, for a buffer of another pool or one that was\n"
-         "put before, TypeError for anything else, Closed after close()."},
+        {"put", methods::put, METH_O, doc::kPut},
         fastcall::method("get_many", get_many,
                          "get_many($self, count, size)\n--\n\nA list of `count` Buffers of `size` "
                          "bytes; all or none. Raises as get() does."),
-        {"put_many", put_many, METH_O,
-         "put_many($self, buffers, /)\n--\n\nput() each of them, up to the first that is refused."},
+        {"put_many", methods::put_many, METH_O, doc::kPutMany},
         {"stats", stats, METH_NOARGS,
          "stats($self, /)\n--\n\nPoolStats: what has been got, put and held so far, exactly.\n\n"
          "While other threads use the pool each number is right as of some moment of the call."},
-        {"trim", trim, METH_NOARGS,
+        {"trim", methods::trim, METH_NOARGS,
          "trim($self, /)\n--\n\nGive memory that nobody uses, and no other thread keeps, back to "
          "the kernel.\n\nOf each class 2 MiB at a time; larger buffers as well. Returns how "
          "many bytes."},
-        {"close", close, METH_NOARGS,
-         "close($self, /)\n--\n\nNothing is got or put from here on; buffers that are in use stay "
-         "good,\nand their memory goes with the last of them."},
-        {"__enter__", enter, METH_NOARGS, "The pool itself."},
-        {"__exit__", exit, METH_VARARGS, "Close the pool."},
+        {"close", methods::close, METH_NOARGS, doc::kClose},
+        {"__enter__", methods::enter, METH_NOARGS, doc::kEnter},
+        {"__exit__", methods::exit, METH_VARARGS, doc::kExit},
         {nullptr, nullptr, 0, nullptr},
     };
     static PyGetSetDef properties[] = {
-        {"closed", is_closed, nullptr, "Whether close() was called.", nullptr},
+        {"closed", methods::is_closed, nullptr, doc::kClosed, nullptr},
         {"huge_bytes", asked<kHugeBytes>, nullptr,
          "How much of its memory lies in huge pages just now, in bytes (/proc/self/smaps).",
          nullptr},
@@ -316,17 +205,12 @@ void make_pool_type(nb::module_& module) {
              "OSError\n"
              "where the kernel gives no addresses (ulimit -v) or refuses the placing.")},
         {Py_tp_new, reinterpret_cast<void*>(create)},
-        {Py_tp_dealloc, reinterpret_cast<void*>(destroy)},
+        {Py_tp_dealloc, reinterpret_cast<void*>(methods::destroy)},
         {Py_tp_methods, methods},
         {Py_tp_getset, properties},
         {0, nullptr},
     };
-    PyType_Spec spec{"dwcp.memory.BufferPool", static_cast<int>(sizeof(Pool)), 0,
-                     Py_TPFLAGS_DEFAULT, slots};
-    PyObject* const type = PyType_FromSpec(&spec);
-    if (type == nullptr) throw nb::python_error();
-    pool_type = reinterpret_cast<PyTypeObject*>(type);
-    module.attr("BufferPool") = nb::borrow(type);
+    pool_type = make_source_type(module, "BufferPool", slots);
 }
 
 }  // namespace
@@ -336,6 +220,7 @@ void make_pool_type(nb::module_& module) {
 void init_memory(nb::module_& module) {
     memory::make_buffer_type(module);
     memory::make_pool_type(module);
+    memory::make_object_pool_types(module);
 }
 
 }  // namespace dwcp::bindings

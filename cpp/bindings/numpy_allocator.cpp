@@ -55,7 +55,7 @@ struct PoolHandler {
     NumpyHandler handler;
     nb::object pool;
 
-    BufferPool& buffers() const { return *memory::Pool::of(pool.ptr()).pool; }
+    BufferPool& buffers() const { return memory::Source::of(pool.ptr()).as<BufferPool>(); }
 };
 
 BufferPool& pool_of(void* context) {

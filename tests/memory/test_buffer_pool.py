@@ -8,7 +8,6 @@ import os
 import queue
 import sys
 import threading
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from dwcp.memory import Buffer, BufferPool
 
 CLASSES = [64 << place for place in range(15)]
 SIZES = sorted({0, 1, 63, *CLASSES, *(size + 1 for size in CLASSES), 5 << 20})
-GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 def address(buffer: Any) -> int:
@@ -43,6 +41,21 @@ def test_a_buffer_is_writable_memory_of_the_size_asked_for(size: int) -> None:
         if size:
             assert address(buffer) % 64 == 0
         del view
+
+
+def test_buffers_of_a_page_or_more_begin_pages_and_share_none() -> None:
+    pool = BufferPool()
+    page_bytes = os.sysconf("SC_PAGESIZE")
+    buffers = [pool.get(size) for size in SIZES if size >= page_bytes for _ in range(3)]
+    small = [pool.get(size) for size in SIZES if 0 < size < page_bytes]
+    pages = [
+        page
+        for buffer in buffers
+        for page in range(address(buffer), address(buffer) + buffer.capacity, page_bytes)
+    ]
+    assert all(page % page_bytes == 0 for page in pages)
+    assert len(set(pages)) == len(pages)
+    assert not {address(buffer) // page_bytes * page_bytes for buffer in small} & set(pages)
 
 
 def test_numpy_uses_the_memory_itself() -> None:
@@ -245,35 +258,6 @@ def test_buffers_are_cleared_where_that_is_wished() -> None:
             memoryview(buffer)[:] = b"x" * size
         with pool.get(size) as buffer:
             assert bytes(buffer) == bytes(size)
-
-
-@pytest.mark.skipif(not GIL, reason="objects are kept for the next ones only with the GIL")
-def test_nothing_is_allocated_once_warm() -> None:
-    pool = BufferPool()
-
-    def work() -> None:
-        for size in CLASSES:
-            pool.put(pool.get(size))
-
-    work()
-    tracemalloc.start()
-    try:
-        work()
-        before = tracemalloc.take_snapshot()
-        for _ in range(100):
-            work()
-        after = tracemalloc.take_snapshot()
-    finally:
-        tracemalloc.stop()
-    own = tracemalloc.Filter(True, __file__)
-    growth = sum(
-        entry.size_diff
-        for entry in after.filter_traces([own]).compare_to(before.filter_traces([own]), "lineno")
-    )
-    assert growth < 2000  # what the snapshot itself leaves
-    counts = pool.stats().total
-    assert counts.misses == len(CLASSES)
-    assert counts.hit_rate > 0.98
 
 
 def test_threads_get_and_put_each_others_buffers() -> None:

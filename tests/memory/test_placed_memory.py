@@ -3,6 +3,7 @@
 import gc
 import os
 import resource
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,27 @@ def test_wrong_arguments_are_refused() -> None:
         numa.nodes_of(5)  # type: ignore[arg-type]
     with pytest.raises(OSError, match="mmap"):
         huge_pages.allocate(2**46)
+
+
+def locked_bytes() -> int:
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if "VmLck" in line) << 10
+
+
+def test_locked_memory_is_given_back_unlocked() -> None:
+    before = locked_bytes()
+    for _ in range(20):
+        memory = numa.allocate(1 << 20, NODES[0], lock=True)
+        assert locked_bytes() == before + (1 << 20)
+        view = memoryview(memory)
+        del memory
+        assert locked_bytes() == before + (1 << 20)
+        view.release()
+        gc.collect()
+        assert locked_bytes() == before
+    with pytest.raises(OSError, match="mmap"):
+        huge_pages.allocate(2**46, lock=True)
+    assert locked_bytes() == before
 
 
 def test_locked_memory_or_the_limit() -> None:

@@ -1,12 +1,12 @@
-// The buffer pool beside malloc of the C library, jemalloc, mimalloc and tcmalloc: nanoseconds to
-// get a buffer and give it back.
+// The buffer pool, the slab allocator and the thread-local pool beside malloc of the C library,
+// jemalloc, mimalloc and tcmalloc: nanoseconds to get a buffer and give it back.
 //
 //   bench_pool [ROUNDS]
 //
 // Each contestant is a process of its own, the allocators by LD_PRELOAD (libjemalloc2,
 // libmimalloc2.0, libtcmalloc-minimal4 of Debian); those that are not installed are left out. In
 // each row all take turns, round after round, and the best of each counts; after a colon how many
-// times as fast ours is as the best of the others.
+// times as fast the buffer pool is as the best of the others.
 #include <dlfcn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,12 +20,13 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <type_traits>
 #include <vector>
 
 #include "../processors.hpp"
 #include "dwcp/lockfree/spsc_ring.hpp"
 #include "dwcp/memory/buffer_pool.hpp"
+#include "dwcp/memory/slab_allocator.hpp"
+#include "dwcp/memory/thread_local_pool.hpp"
 
 namespace dwcp::bench {
 
@@ -38,17 +39,40 @@ struct Contestant {
     const char* library;  // preloaded; nullptr: none
 };
 constexpr Contestant kContestants[] = {{"dwcp", nullptr},
+                                       {"slab", nullptr},
+                                       {"thread-local", nullptr},
                                        {"glibc", nullptr},
                                        {"jemalloc", "libjemalloc.so.2"},
                                        {"mimalloc", "libmimalloc.so.2"},
                                        {"tcmalloc", "libtcmalloc_minimal.so.4"}};
 
+constexpr std::size_t kOurs = 3;
+
 struct Pool {
-    memory::BufferPool pool;
+    static constexpr bool kHasPages = true;
+    memory::BufferPool pool{};
+    explicit Pool(std::size_t) {}
     void* get(std::size_t size) { return pool.get(size); }
     void put(void* buffer) { pool.put(buffer); }
 };
+// Of one size.
+struct Slab {
+    static constexpr bool kHasPages = true;
+    memory::SlabAllocator allocator;
+    explicit Slab(std::size_t size) : allocator(size, (std::size_t{2} << 20) / size) {}
+    void* get(std::size_t) { return allocator.get(); }
+    void put(void* buffer) { allocator.put(buffer); }
+};
+struct ThreadLocal {
+    static constexpr bool kHasPages = true;
+    memory::ThreadLocalPool pool;
+    explicit ThreadLocal(std::size_t size) : pool(size) {}
+    void* get(std::size_t) { return pool.get(); }
+    void put(void* buffer) { pool.put(buffer); }
+};
 struct Malloc {
+    static constexpr bool kHasPages = false;
+    explicit Malloc(std::size_t) {}
     void* get(std::size_t size) {
         void* const buffer = std::malloc(size);
         // Or the compiler leaves both calls out.
@@ -81,13 +105,12 @@ template <typename Source>
 // Pages that are not there come when they are used.
 template <typename Source>
 double with_pages(Source& source, std::size_t size) {
-    constexpr bool kHasPages = std::is_same_v<Source, Pool>;
     constexpr int kCount = 2'000;
     by_one_thread(source, size);  // warms up
     const auto start = Clock::now();
     for (int i = 0; i < kCount; ++i) {
         void* const buffer = source.get(size);
-        if (!kHasPages) touch(buffer, size);
+        if (!Source::kHasPages) touch(buffer, size);
         source.put(buffer);
     }
     return ns_since(start, kCount);
@@ -147,7 +170,8 @@ bool is_measured(std::string_view work, std::size_t size) {
 }
 
 template <typename Source>
-double measure(Source& source, std::string_view work, std::size_t size) {
+double measure(std::string_view work, std::size_t size) {
+    Source source(size);
     if (work == kWorks[0]) return by_one_thread(source, size);
     if (work == kWorks[1]) return by_two_threads(source, size);
     if (work == kWorks[2]) {
@@ -155,6 +179,13 @@ double measure(Source& source, std::string_view work, std::size_t size) {
         return to_another_thread(source, size);
     }
     return with_pages(source, size);
+}
+
+double measure_as(std::string_view name, std::string_view work, std::size_t size) {
+    if (name == "dwcp") return measure<Pool>(work, size);
+    if (name == "slab") return measure<Slab>(work, size);
+    if (name == "thread-local") return measure<ThreadLocal>(work, size);
+    return measure<Malloc>(work, size);
 }
 
 // Prints a line for each row.
@@ -168,14 +199,10 @@ int work_as(const Contestant& contestant) {
             return 1;
         }
     }
-    Pool pool;
-    Malloc allocator;
-    const bool ours = std::string_view(contestant.name) == "dwcp";
     for (const char* work : kWorks) {
         for (const std::size_t size : kSizes) {
             if (!is_measured(work, size)) continue;
-            std::printf("%.3f\n",
-                        ours ? measure(pool, work, size) : measure(allocator, work, size));
+            std::printf("%.3f\n", measure_as(contestant.name, work, size));
         }
     }
     return 0;
@@ -229,7 +256,8 @@ int main(int argc, char** argv) {
             for (std::size_t i = 0; i < std::size(kContestants); ++i) {
                 if (best[i].empty()) continue;
                 std::printf("  %s %.1f", kContestants[i].name, best[i][row]);
-                if (i > 0) others = others == 0 ? best[i][row] : std::min(others, best[i][row]);
+                if (i >= kOurs)
+                    others = others == 0 ? best[i][row] : std::min(others, best[i][row]);
             }
             std::printf(": %.2f\n", others / best[0][row]);
             ++row;

@@ -31,7 +31,7 @@ void destroy(PyObject* object) noexcept {
     Buffer& self = Buffer::of(object);
     // Views hold the object, so there are none.
     if (!self.uses.was_put()) self.give_back();
-    Py_DECREF(reinterpret_cast<PyObject*>(self.pool));
+    Py_DECREF(reinterpret_cast<PyObject*>(self.source));
     self.uses.~Uses();
     if (spare_count < kSparesMax) {
         spares[spare_count++] = object;
@@ -80,7 +80,8 @@ PyObject* size(PyObject* object, void*) noexcept {
     return PyLong_FromSize_t(Buffer::of(object).size);
 }
 PyObject* capacity(PyObject* object, void*) noexcept {
-    return PyLong_FromSize_t(dwcp::memory::BufferPool::capacity_for(Buffer::of(object).size));
+    const Buffer& self = Buffer::of(object);
+    return PyLong_FromSize_t(self.source->kind->capacity(self.source->pool, self.size));
 }
 PyObject* is_released(PyObject* object, void*) noexcept {
     return PyBool_FromLong(Buffer::of(object).uses.was_put());
@@ -127,15 +128,15 @@ bool Uses::put(bool& before) noexcept {
     return state == 0;
 }
 
-PyObject* Buffer::make(Pool& pool, void* data, std::size_t size) noexcept {
+PyObject* Buffer::make(Source& source, void* data, std::size_t size) noexcept {
     PyObject* const object = allocate();
     if (object == nullptr) {
-        pool.pool->put(data);
+        source.kind->put(source.pool, data);
         return nullptr;
     }
     Buffer& self = of(object);
-    Py_INCREF(reinterpret_cast<PyObject*>(&pool));
-    self.pool = &pool;
+    Py_INCREF(reinterpret_cast<PyObject*>(&source));
+    self.source = &source;
     self.data = data;
     self.size = size;
     new (&self.uses) Uses;
@@ -150,7 +151,7 @@ bool Buffer::put() noexcept {
 }
 
 void Buffer::give_back() noexcept {
-    pool->pool->put(data);
+    source->kind->put(source->pool, data);
 }
 
 void make_buffer_type(nb::module_& module) {
@@ -174,7 +175,7 @@ void make_buffer_type(nb::module_& module) {
     PyType_Slot slots[] = {
         {Py_tp_doc,
          const_cast<char*>(
-             "Memory of a BufferPool: a writable buffer of bytes, aligned to 64.\n\n"
+             "Memory of a pool: a writable buffer of bytes.\n\n"
              "memoryview(buffer), numpy.asarray(buffer) and whatever else takes a buffer use the\n"
              "memory itself. It goes back to the pool by put(), by release(), at the end of a\n"
              "`with` block or when the object goes, from any thread; as long as there are views,\n"

@@ -1,24 +1,12 @@
 // Buffers of a pool as Python objects.
 #pragma once
 
-#include <nanobind/nanobind.h>
-
 #include <atomic>
 #include <cstddef>
 
-#include "dwcp/memory/buffer_pool.hpp"
+#include "memory/source.hpp"
 
 namespace dwcp::bindings::memory {
-
-namespace nb = nanobind;
-
-struct Pool {
-    PyObject object;
-    dwcp::memory::BufferPool* pool;
-    std::atomic<bool> closed;
-
-    static Pool& of(PyObject* self) noexcept { return *reinterpret_cast<Pool*>(self); }
-};
 
 // How many views of a buffer there are, and whether it was put: then the last view gives the memory
 // back. With the GIL plain numbers are enough.
@@ -42,7 +30,7 @@ class Uses {
 
 struct Buffer {
     PyObject object;
-    Pool* pool;  // held
+    Source* source;  // held
     void* data;
     std::size_t size;
     Uses uses;
@@ -51,13 +39,13 @@ struct Buffer {
 
     // A new reference; takes over `data`, and gives it back where there is no memory for the
     // object.
-    static PyObject* make(Pool& pool, void* data, std::size_t size) noexcept;
+    static PyObject* make(Source& source, void* data, std::size_t size) noexcept;
     // False with an exception set when it was put before.
     bool put() noexcept;
     void give_back() noexcept;
 };
 
-// Set by make_buffer_type(), and when the type of pools is made.
+// Set by make_buffer_type(), and when the type of buffer pools is made.
 extern PyTypeObject* buffer_type;
 extern PyTypeObject* pool_type;
 void make_buffer_type(nb::module_& module);

@@ -1,179 +1,52 @@
 #include "dwcp/memory/buffer_pool.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <mutex>
+#include <new>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "dwcp/os/machine.hpp"
+#include "memory/many.hpp"
 #include "memory/pool_shared.hpp"
 #include "os/pages.hpp"
 #include "os/placing.hpp"
 
 namespace dwcp::memory {
 
-// Which pools there are: a thread that ends gives its caches back to those that are still there.
-// Never destroyed, because threads may end after static objects have gone.
-class Registry {
-  public:
-    using Shared = BufferPool::Shared;
-    using Cache = BufferPool::Cache;
+namespace {
 
-    // The caches of one thread, by the number of their pool.
-    struct Thread {
-        std::vector<std::pair<std::uint64_t, Cache*>> caches;
-        ~Thread() { instance().end(*this); }
-    };
+constexpr const char* kExhausted = "the buffer pool has reached its limit of bytes held";
 
-    static Registry& instance() {
-        static auto* const kInstance = new Registry;
-        return *kInstance;
-    }
-
-    std::uint64_t add(Shared* shared) {
-        const std::lock_guard lock(mutex_);
-        pools_.emplace(++last_, shared);
-        return last_;
-    }
-    void remove(std::uint64_t number) noexcept {
-        const std::lock_guard lock(mutex_);
-        pools_.erase(number);
-    }
-
-    Cache* find(std::uint64_t number, Shared& shared) {
-        for (const auto& [pool, cache] : thread_.caches) {
-            if (pool == number) return cache;
-        }
-        const std::lock_guard lock(mutex_);
-        std::erase_if(thread_.caches,
-                      [&](const auto& entry) { return !pools_.contains(entry.first); });
-        thread_.caches.reserve(thread_.caches.size() + 1);
-        const std::lock_guard lock_pool(shared.mutex);
-        if (shared.idle.empty()) {
-            shared.caches.push_back(std::make_unique<Cache>());
-            shared.idle.reserve(shared.caches.size());
-            shared.idle.push_back(shared.caches.back().get());
-        }
-        Cache* const cache = shared.idle.back();
-        shared.idle.pop_back();
-        thread_.caches.emplace_back(number, cache);
-        return cache;
-    }
-
-  private:
-    Registry() { pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child); }
-
-    void end(Thread& thread) {
-        const std::lock_guard lock(mutex_);
-        for (const auto& [number, cache] : thread.caches) {
-            const auto pool = pools_.find(number);
-            if (pool == pools_.end()) continue;
-            pool->second->empty_out(*cache);
-            const std::lock_guard lock_pool(pool->second->mutex);
-            pool->second->idle.push_back(cache);
-        }
-    }
-
-    static void before_fork() {
-        Registry& registry = instance();
-        registry.mutex_.lock();
-        for (const auto& [number, shared] : registry.pools_) {
-            shared->mutex.lock();
-            shared->magazines_mutex.lock();
-        }
-    }
-    static void after_fork_in_parent() {
-        Registry& registry = instance();
-        for (const auto& [number, shared] : registry.pools_) {
-            shared->magazines_mutex.unlock();
-            shared->mutex.unlock();
-        }
-        registry.mutex_.unlock();
-    }
-    // The other threads are not there, but what they had in their caches is.
-    static void after_fork_in_child() {
-        for (const auto& [number, shared] : instance().pools_) {
-            Cache* own = nullptr;
-            for (const auto& [pool, cache] : thread_.caches) {
-                if (pool == number) own = cache;
-            }
-            shared->idle.clear();
-            for (const auto& cache : shared->caches) {
-                if (cache.get() != own) shared->idle.push_back(cache.get());
-            }
-        }
-        after_fork_in_parent();
-    }
-
-    static thread_local Thread thread_;
-
-    std::mutex mutex_;  // taken before those of the pools
-    std::map<std::uint64_t, Shared*> pools_;
-    std::uint64_t last_ = 0;
-};
-thread_local Registry::Thread Registry::thread_;
+}  // namespace
 
 BufferPool::BufferPool(const PoolOptions& options)
     : shared_(std::make_unique<Shared>(options, used_)),
+      own_cache_(*shared_),
       marks_(shared_->marks_of_granules()),
       first_granule_(granule_of(shared_->memory.data())),
-      number_(Registry::instance().add(shared_.get())),
-      slot_(number_ % kRecent),
       zero_(options.zero) {}
 
-BufferPool::~BufferPool() {
-    Registry::instance().remove(number_);
-}
-
-BufferPool::Cache& BufferPool::find_cache() {
-    Cache* const cache = Registry::instance().find(number_, *shared_);
-    recent_.pools[slot_] = number_;
-    recent_.caches[slot_] = cache;
-    return *cache;
-}
+BufferPool::~BufferPool() = default;
 
 void BufferPool::refill(Cache& cache, std::size_t size_class) {
-    Bin& bin = cache.bins[size_class];
-    std::byte** const items = cache.items[size_class].data();
-    const auto from_depot = [&] {
-        Magazine* magazine = nullptr;
-        if (!shared_->full[size_class].try_get(magazine)) return std::uint32_t{0};
-        const std::uint32_t count = magazine->count;
-        std::memcpy(items, magazine->items.data(), count * sizeof magazine->items[0]);
-        shared_->empty.put(magazine);
+    const auto make = [&](std::byte** items) {
+        // Whole lines of marks, or two threads would write to one.
+        constexpr std::size_t kLineBytes = 64 * kSmallestClassBytes;
+        const auto want =
+            std::max(Shared::batch(size_class),
+                     static_cast<std::uint32_t>(kLineBytes / class_bytes(size_class)));
+        const std::uint32_t count = shared_->make(size_class, want, items);
+        if (count > 0) ++shared_->classes[size_class].misses;
         return count;
     };
-    std::uint32_t count = from_depot();
-    for (bool trimmed = false; count == 0;) {
-        {
-            const std::lock_guard lock(shared_->mutex);
-            count = from_depot();  // while waiting for the lock
-            if (count > 0) break;
-            // Whole lines of marks, or two threads would write to one.
-            constexpr std::size_t kLineBytes = 64 * kSmallestClassBytes;
-            const auto want =
-                std::max(batch(size_class),
-                         static_cast<std::uint32_t>(kLineBytes / class_bytes(size_class)));
-            count = shared_->make(size_class, want, items);
-            if (count > 0) {
-                ++shared_->classes[size_class].misses;
-                break;
-            }
-        }
-        if (std::exchange(trimmed, true)) throw PoolExhausted();
-        trim();
-    }
-    bin.taken.store(bin.taken.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
-    bin.set_count(count);
+    shared_->refill(cache.bins[size_class], cache.items[size_class].data(),
+                    shared_->full[size_class], kExhausted, make, [this] { trim(); });
 }
 
 void BufferPool::spill(Cache& cache, std::size_t size_class) {
-    shared_->give_from(cache, size_class, batch(size_class));
+    shared_->give_from(cache, size_class, Shared::batch(size_class));
 }
 
 void* BufferPool::get_larger(std::size_t size, bool zeros) {
@@ -187,7 +60,7 @@ void* BufferPool::get_larger(std::size_t size, bool zeros) {
             buffer = shared_->take_larger(bytes, is_new);
             if (buffer != nullptr) break;
         }
-        if (std::exchange(trimmed, true)) throw PoolExhausted();
+        if (std::exchange(trimmed, true)) throw PoolExhausted(kExhausted);
         trim();
     }
     if (is_new) {
@@ -206,6 +79,31 @@ void BufferPool::put_larger(void* buffer) {
     if (marks_[granule_of(buffer)].load(std::memory_order_relaxed) != kLarger) refuse(buffer);
     marks_[granule_of(buffer)].store(kLargerKept, std::memory_order_relaxed);
     shared_->give_larger(shared_->place_of(buffer));
+}
+
+void BufferPool::get_many(std::size_t size, std::span<void*> buffers) {
+    get_all(buffers, [&] { return get(size); }, [this](void* buffer) { put(buffer); });
+}
+
+void BufferPool::put_many(std::span<void* const> buffers) {
+    const auto mark = [this](const void* buffer, int value) {
+        marks_[granule_of(buffer)].store(static_cast<std::uint8_t>(value),
+                                         std::memory_order_relaxed);
+    };
+    put_all(
+        buffers, [&](void* buffer) { mark(buffer, mark_in_use(buffer) & ~kInUse); },
+        [&](void* buffer) {
+            mark(buffer, marks_[granule_of(buffer)].load(std::memory_order_relaxed) | kInUse);
+        },
+        [this](void* buffer) { put(buffer); });
+}
+
+std::uint8_t BufferPool::mark_in_use(const void* buffer) const {
+    const std::uintptr_t granule = granule_of(buffer);
+    if (granule - first_granule_ >= used_.load(std::memory_order_acquire)) refuse(buffer);
+    const std::uint8_t mark = marks_[granule].load(std::memory_order_relaxed);
+    if ((mark & kInUse) == 0) refuse(buffer);
+    return mark;
 }
 
 void BufferPool::refuse(const void* buffer) const {
@@ -229,10 +127,7 @@ std::size_t BufferPool::capacity_for(std::size_t size) noexcept {
 }
 
 std::size_t BufferPool::capacity(const void* buffer) const {
-    const std::uintptr_t granule = granule_of(buffer);
-    if (granule - first_granule_ >= used_.load(std::memory_order_acquire)) refuse(buffer);
-    const std::uint8_t mark = marks_[granule].load(std::memory_order_relaxed);
-    if ((mark & kInUse) == 0) refuse(buffer);
+    const std::uint8_t mark = mark_in_use(buffer);
     if (mark != kLarger) return class_bytes(class_in(mark));
     const std::lock_guard lock(shared_->mutex);
     const auto found = shared_->larger.find(shared_->place_of(buffer));
@@ -247,13 +142,8 @@ PoolStats BufferPool::stats() const {
         PoolCounts& counts = stats.classes[size_class];
         for (const auto& cache : shared_->caches) {
             const Bin& bin = cache->bins[size_class];
-            const std::uint64_t state = bin.state.load(std::memory_order_relaxed);
-            const std::uint64_t gets = state / Bin::kOneGet;
-            counts.allocations += gets;
-            // What came into the cache and is neither there nor went elsewhere.
-            counts.deallocations += gets + Bin::count_in(state) +
-                                    bin.given.load(std::memory_order_relaxed) -
-                                    bin.taken.load(std::memory_order_relaxed);
+            counts.allocations += bin.gets();
+            counts.deallocations += bin.puts();
         }
         counts.misses = shared_->classes[size_class].misses;
         counts.bytes_held = shared_->classes[size_class].held;
@@ -293,7 +183,7 @@ std::string BufferPool::reason() const {
 }
 
 std::size_t BufferPool::trim() {
-    shared_->empty_out(own_cache());
+    shared_->empty_out(own_cache_.get());
     const std::lock_guard lock(shared_->mutex);
     std::size_t given_back = shared_->drop_kept(0);
     for (std::size_t size_class = 0; size_class < kSizeClasses; ++size_class) {

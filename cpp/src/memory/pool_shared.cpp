@@ -1,13 +1,11 @@
 #include "memory/pool_shared.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 #include <stdexcept>
 #include <string>
 #include <unordered_map>
 
-#include "dwcp/os/machine.hpp"
 #include "os/pages.hpp"
 #include "os/placing.hpp"
 
@@ -16,7 +14,6 @@ namespace dwcp::memory {
 namespace {
 
 constexpr std::size_t kAddressesMin = std::size_t{64} << 20;
-constexpr std::size_t kAddressesMax = std::size_t{1} << 40;
 
 std::size_t addresses(const PoolOptions& options) {
     const std::size_t limit_min = options.huge_pages ? os::ReservedMemory::kAlignment : 1;
@@ -31,7 +28,7 @@ std::size_t addresses(const PoolOptions& options) {
         return std::clamp(options.address_space_bytes, os::ReservedMemory::kAlignment,
                           std::size_t{1} << 46);
     }
-    return std::clamp(4 * os::physical_memory_bytes(), kAddressesMin, kAddressesMax);
+    return default_address_space_bytes();
 }
 
 }  // namespace
@@ -187,49 +184,28 @@ std::uint32_t BufferPool::Shared::make(std::size_t size_class, std::uint32_t wan
     return made;
 }
 
-BufferPool::Magazine* BufferPool::Shared::empty_magazine() {
-    Magazine* magazine = nullptr;
-    if (empty.try_get(magazine)) return magazine;
-    auto made = std::make_unique<Magazine>();
-    magazine = made.get();
-    const std::lock_guard lock(magazines_mutex);
-    magazines.push_back(std::move(made));
-    return magazine;
-}
-
-void BufferPool::Shared::give(std::size_t size_class, std::byte* const* items,
-                              std::uint32_t count) {
-    Magazine* const magazine = empty_magazine();
-    std::memcpy(magazine->items.data(), items, count * sizeof *items);
-    magazine->count = count;
-    full[size_class].put(magazine);
+detail::ThreadCache* BufferPool::Shared::make_cache() {
+    caches.push_back(std::make_unique<Cache>());
+    for (std::size_t i = 0; i < kSizeClasses; ++i) caches.back()->bins[i].count_max = 2 * batch(i);
+    return caches.back().get();
 }
 
 void BufferPool::Shared::give_from(Cache& cache, std::size_t size_class, std::uint32_t count) {
-    Bin& bin = cache.bins[size_class];
-    const std::uint32_t rest = bin.count() - count;
-    // First, so that the child of a fork() in between does not have them twice.
-    bin.set_count(rest);
-    bin.given.store(bin.given.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
-    give(size_class, cache.items[size_class].data() + rest, count);
+    SharedCaches::give_from(cache.bins[size_class], cache.items[size_class].data(),
+                            full[size_class], count);
 }
 
-void BufferPool::Shared::empty_out(Cache& cache) {
+void BufferPool::Shared::empty_out(detail::ThreadCache& cache) {
+    auto& own = static_cast<Cache&>(cache);
     for (std::size_t size_class = 0; size_class < kSizeClasses; ++size_class) {
-        while (const std::uint32_t count = cache.bins[size_class].count()) {
-            give_from(cache, size_class, std::min(count, batch(size_class)));
+        while (const std::uint32_t count = own.bins[size_class].count()) {
+            give_from(own, size_class, std::min(count, batch(size_class)));
         }
     }
 }
 
 std::size_t BufferPool::Shared::trim_class(std::size_t size_class) {
-    std::vector<std::byte*> unused;
-    Magazine* magazine = nullptr;
-    while (full[size_class].try_get(magazine)) {
-        unused.insert(unused.end(), magazine->items.begin(),
-                      magazine->items.begin() + magazine->count);
-        empty.put(magazine);
-    }
+    std::vector<std::byte*> unused = take_all(full[size_class]);
     const auto region_of = [&](const std::byte* buffer) { return place_of(buffer) / kRegionBytes; };
     std::unordered_map<std::size_t, std::size_t> unused_of;
     for (const std::byte* buffer : unused) ++unused_of[region_of(buffer)];
@@ -244,7 +220,7 @@ std::size_t BufferPool::Shared::trim_class(std::size_t size_class) {
     for (std::size_t at = 0; at < unused.size(); at += batch(size_class)) {
         const auto some = static_cast<std::uint32_t>(
             std::min<std::size_t>(unused.size() - at, batch(size_class)));
-        give(size_class, unused.data() + at, some);
+        give(full[size_class], unused.data() + at, some);
     }
     for (const auto& [region, count] : unused_of) {
         if (count != regions[region].made) continue;

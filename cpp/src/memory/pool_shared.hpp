@@ -7,27 +7,25 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
-#include "dwcp/lockfree/stack.hpp"
 #include "dwcp/memory/buffer_pool.hpp"
 #include "dwcp/os/reserved_memory.hpp"
+#include "memory/shared_caches.hpp"
 
 namespace dwcp::memory {
 
-// Some buffers of one class that nobody uses.
-struct BufferPool::Magazine {
-    std::uint32_t count = 0;
-    std::array<std::byte*, kBatchMax> items;
-};
-
 // Memory is made region by region, each for buffers of one class, or several in a row for a larger
-// one. `mutex` is for all that follows it here.
-struct BufferPool::Shared {
+// one. The mutex is for what follows `full`.
+struct BufferPool::Shared final : detail::SharedCaches {
     static constexpr std::size_t kRegionBytes = os::ReservedMemory::kAlignment;
     static constexpr std::size_t kRegionMarks = kRegionBytes / kSmallestClassBytes;
+
+    // How many buffers of a class go to or from the other threads at once.
+    static constexpr std::uint32_t batch(std::size_t size_class) noexcept {
+        return detail::batch_for(class_bytes(size_class), 2);
+    }
 
     struct Region {
         std::size_t made = 0;  // buffers of a class
@@ -77,12 +75,9 @@ struct BufferPool::Shared {
     void count_held(std::uint64_t& class_held, std::uint64_t& class_held_max,
                     std::size_t more) noexcept;
 
-    // Buffers of one class to the other threads.
-    void give(std::size_t size_class, std::byte* const* items, std::uint32_t count);
+    void empty_out(detail::ThreadCache& cache) override;
+    // The last buffers of one class that a cache has, to the other threads.
     void give_from(Cache& cache, std::size_t size_class, std::uint32_t count);
-    // All that a cache has.
-    void empty_out(Cache& cache);
-    Magazine* empty_magazine();
     // Gives regions back of which nothing is in use; returns how many bytes.
     std::size_t trim_class(std::size_t size_class);
 
@@ -94,15 +89,9 @@ struct BufferPool::Shared {
     os::ReservedMemory marks;
     std::string reason;  // why it does not lie as was wished for, as far as that was known at once
 
-    std::array<lockfree::Stack<Magazine*>, kSizeClasses> full;
-    lockfree::Stack<Magazine*> empty;
+    std::array<detail::Magazines, kSizeClasses> full;
 
-    std::mutex magazines_mutex;
-    std::vector<std::unique_ptr<Magazine>> magazines;
-
-    std::mutex mutex;
     std::vector<std::unique_ptr<Cache>> caches;
-    std::vector<Cache*> idle;  // of no thread
     std::array<ClassMemory, kSizeClasses> classes;
     std::vector<Region> regions;
     std::map<std::size_t, std::size_t> free_regions;  // the first of a row, how many
@@ -116,6 +105,9 @@ struct BufferPool::Shared {
     std::uint64_t larger_held_max = 0;
     std::uint64_t held = 0;
     std::uint64_t held_max = 0;
+
+  private:
+    detail::ThreadCache* make_cache() override;
 };
 
 }  // namespace dwcp::memory

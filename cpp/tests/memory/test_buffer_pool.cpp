@@ -1,8 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <stdexcept>
 #include <thread>
@@ -10,6 +12,7 @@
 
 #include "dwcp/lockfree/mpmc_queue.hpp"
 #include "dwcp/memory/buffer_pool.hpp"
+#include "dwcp/os/machine.hpp"
 #include "use_pool.hpp"
 
 using namespace dwcp::memory;
@@ -186,6 +189,66 @@ TEST_CASE("buffers are cleared where that is wished") {
         CHECK(is_whole(again));
         pool.put(again.data);
     }
+}
+
+TEST_CASE("a buffer of a page or more begins a page, and shares none with another") {
+    const std::size_t page = dwcp::os::page_bytes();
+    BufferPool pool(kSmall);
+    std::set<std::uintptr_t> pages;
+    std::size_t expected = 0;
+    for (std::size_t size = page; size <= std::size_t{8} << 20; size *= 2) {
+        for (const std::size_t more : {-1, 0, 1}) {
+            if (size + more < page) continue;
+            for (int i = 0; i < 3; ++i) {
+                const auto address = reinterpret_cast<std::uintptr_t>(pool.get(size + more));
+                CHECK(address % page == 0);
+                const std::size_t capacity = BufferPool::capacity_for(size + more);
+                for (std::size_t at = 0; at < capacity; at += page) {
+                    pages.insert((address + at) / page);
+                    ++expected;
+                }
+            }
+        }
+    }
+    // Smaller ones lie elsewhere.
+    for (int i = 0; i < 100; ++i) {
+        CHECK(!pages.contains(reinterpret_cast<std::uintptr_t>(pool.get(64)) / page));
+    }
+    CHECK(pages.size() == expected);
+}
+
+TEST_CASE("many buffers are got and put at once, all or none") {
+    BufferPool pool(
+        {.limit_bytes = std::size_t{8} << 20, .address_space_bytes = std::size_t{256} << 20});
+    for (const std::size_t size : {100, 5000, 1 << 20, (1 << 20) + 1}) {
+        CAPTURE(size);
+        const std::size_t most = (std::size_t{8} << 20) / BufferPool::capacity_for(size);
+        const std::size_t there = std::min<std::size_t>(most, 200);
+        std::vector<void*> buffers(there);
+        pool.get_many(size, buffers);
+        PoolStats before = pool.stats();
+        std::vector<void*> more(most - there + 1);
+        CHECK_THROWS_AS(pool.get_many(size, more), PoolExhausted);
+        const PoolStats after = pool.stats();
+        CHECK(after.all.allocations - after.all.deallocations == there);
+        before = after;
+        std::vector<void*> wrong = buffers;
+        wrong.push_back(buffers[there / 2]);  // twice
+        CHECK_THROWS_WITH_AS(pool.put_many(wrong), doctest::Contains("put before"), NotInUse);
+        wrong.back() = static_cast<std::byte*>(buffers[0]) + 1;
+        CHECK_THROWS_AS(pool.put_many(wrong), NotInUse);
+        wrong.back() = &wrong;
+        CHECK_THROWS_AS(pool.put_many(wrong), NotInUse);
+        CHECK(pool.stats().all.deallocations == before.all.deallocations);
+        for (void* buffer : buffers) CHECK(pool.capacity(buffer) >= size);
+        pool.put_many(buffers);
+        CHECK(pool.stats().all.deallocations == before.all.deallocations + there);
+        CHECK_THROWS_AS(pool.put_many(buffers), NotInUse);
+        pool.trim();
+    }
+    pool.get_many(5, {});
+    pool.put_many({});
+    CHECK(pool.stats().all.bytes_held == 0);
 }
 
 TEST_CASE("huge pages are held in whole, and given back in whole") {

@@ -2,8 +2,9 @@
 
 `BufferPool` keeps memory in 15 classes of 64 bytes to 1 MiB, with a cache for each thread, and
 hands it out as `Buffer` objects: writable buffers for memoryview, NumPy, readinto and sockets.
-`huge_pages.allocate` and `numa.allocate` take memory straight from the kernel, on huge pages and on
-chosen nodes. `numpy_allocator` lets new NumPy arrays use a pool.
+`SlabAllocator` packs many objects of one size, and `ThreadLocalPool` keeps buffers of one size with
+the thread that uses them. `huge_pages.allocate` and `numa.allocate` take memory straight from the
+kernel, on huge pages and on chosen nodes. `numpy_allocator` lets new NumPy arrays use a pool.
 
 >>> pool = BufferPool()
 >>> with pool.get(1000) as buffer:
@@ -13,7 +14,7 @@ chosen nodes. `numpy_allocator` lets new NumPy arrays use a pool.
 
 from dataclasses import dataclass
 
-from dwcp._core.memory import Buffer, BufferPool
+from dwcp._core.memory import Buffer, BufferPool, SlabAllocator, ThreadLocalPool
 
 from . import huge_pages, numa
 from ._numpy_allocator import numpy_allocator
@@ -25,6 +26,9 @@ __all__ = [
     "PlacedMemory",
     "PoolCounts",
     "PoolStats",
+    "SlabAllocator",
+    "SlabStats",
+    "ThreadLocalPool",
     "huge_pages",
     "numa",
     "numpy_allocator",
@@ -33,7 +37,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PoolCounts:
-    """What happened in one class of a pool, or in all; exact."""
+    """What happened in a pool, or in one class of it; exact."""
 
     allocations: int
     """Buffers got."""
@@ -67,6 +71,14 @@ class PoolStats:
     """Buffers of more than 1 MiB, of which up to 64 MiB are kept."""
     classes: dict[int, PoolCounts]
     """By the capacity of the class in bytes: 64, 128, ... 1048576."""
+
+
+@dataclass(frozen=True)
+class SlabStats(PoolCounts):
+    """What happened in a slab allocator so far; a miss takes objects that were never used."""
+
+    slabs: int
+    """Slabs that are held, in use or not."""
 
 
 _Counts = tuple[int, int, int, int, int]

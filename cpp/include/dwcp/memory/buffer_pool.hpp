@@ -15,42 +15,18 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <new>
-#include <optional>
-#include <stdexcept>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "dwcp/memory/detail/thread_cache.hpp"
+#include "dwcp/memory/errors.hpp"
+#include "dwcp/memory/pool_counts.hpp"
 #include "dwcp/memory/size_classes.hpp"
 #include "dwcp/os/placed_memory.hpp"
 
 namespace dwcp::memory {
 
-// What is put is no buffer of the pool, or not one that is in use.
-struct NotInUse : std::invalid_argument {
-    using std::invalid_argument::invalid_argument;
-};
-// There is no memory within the limit of the pool.
-struct PoolExhausted : std::bad_alloc {
-    [[nodiscard]] const char* what() const noexcept override {
-        return "the buffer pool has reached its limit of bytes held";
-    }
-};
-
-// Of one class or of all. Each number is exact as of some moment during stats(), and all of them
-// together when no other thread uses the pool meanwhile.
-struct PoolCounts {
-    std::uint64_t allocations = 0;
-    std::uint64_t deallocations = 0;
-    std::uint64_t misses = 0;          // allocations for which new memory was made
-    std::uint64_t bytes_held = 0;      // from the kernel, in use or not
-    std::uint64_t bytes_held_max = 0;  // the most at one time
-    [[nodiscard]] std::uint64_t hits() const noexcept { return allocations - misses; }
-    [[nodiscard]] double hit_rate() const noexcept {
-        return allocations == 0 ? 0
-                                : static_cast<double>(hits()) / static_cast<double>(allocations);
-    }
-};
 struct PoolStats {
     std::array<PoolCounts, kSizeClasses> classes;
     PoolCounts larger;  // those beyond the largest class
@@ -97,7 +73,7 @@ class BufferPool {
     [[nodiscard]] void* get(std::size_t size) {
         const std::size_t size_class = class_of(size);
         if (size_class >= kSizeClasses) return get_larger(size, zero_);
-        Cache& cache = own_cache();
+        Cache& cache = own_cache_.get();
         Bin& bin = cache.bins[size_class];
         std::uint64_t state = bin.state.load(std::memory_order_relaxed);
         if (Bin::count_in(state) == 0) [[unlikely]] {
@@ -129,7 +105,7 @@ class BufferPool {
             refuse(buffer);
         }
         const std::uint8_t mark = marks_[granule].load(std::memory_order_relaxed);
-        Cache& cache = own_cache();
+        Cache& cache = own_cache_.get();
         // A guess, which the processor need not wait for as it would for the mark.
         std::size_t size_class = cache.recent;
         if (mark != in_use(size_class)) [[unlikely]] {
@@ -152,6 +128,12 @@ class BufferPool {
         bin.state.store(state + 1, std::memory_order_relaxed);
     }
 
+    // Fills a span with buffers of at least `size` bytes: all, or none where get() throws.
+    void get_many(std::size_t size, std::span<void*> buffers);
+    // Puts all buffers of a span. Throws NotInUse, having put none, where put() would for one of
+    // them, or one is there twice; std::bad_alloc may leave a part put.
+    void put_many(std::span<void* const> buffers);
+
     // How many bytes a buffer for `size` has, all of which may be used.
     [[nodiscard]] static std::size_t capacity_for(std::size_t size) noexcept;
     // The same of a buffer that is in use. Throws NotInUse.
@@ -170,18 +152,10 @@ class BufferPool {
     // bytes. Buffers stay where they are, so that one of them in use keeps what is around it.
     std::size_t trim();
 
-    // How many buffers of a class go to or from the other threads at once; twice as many are kept.
-    static constexpr std::uint32_t batch(std::size_t size_class) noexcept {
-        constexpr std::size_t kBatchBytes = std::size_t{512} << 10;
-        const std::size_t fitting = kBatchBytes / class_bytes(size_class);
-        return static_cast<std::uint32_t>(fitting < 2           ? 2
-                                          : fitting < kBatchMax ? fitting
-                                                                : kBatchMax);
-    }
-
   private:
-    static constexpr std::size_t kBatchMax = 32;
-    static_assert(2 * kBatchMax < 256);  // Bin::kOneGet
+    using Bin = detail::Bin;
+    static constexpr std::size_t kCountMax = 2 * detail::kBatchMax;  // of a class, for a thread
+    static_assert(kCountMax < Bin::kOneGet);
     // Marks: 0, or the class and 1, for a place where a buffer begins, and whether it is in use.
     static constexpr std::uint8_t kInUse = 0x80;
     static constexpr std::uint8_t kLarger = kInUse | (kSizeClasses + 1);
@@ -193,50 +167,13 @@ class BufferPool {
         return static_cast<std::size_t>(mark & ~kInUse) - 1;
     }
 
-    // Written by one thread, read by those who count.
-    struct Bin {
-        // How many items there are, and kOneGet for each get(): in one word, because each word that
-        // is written and read again holds the next call up.
-        std::atomic<std::uint64_t> state{0};
-        std::uint64_t count_max = 0;
-        std::atomic<std::uint64_t> taken{0};  // from the others, or made
-        std::atomic<std::uint64_t> given{0};  // to the others
-
-        static constexpr std::uint64_t kOneGet = 256;
-        static constexpr std::uint64_t count_in(std::uint64_t state) noexcept {
-            return state % kOneGet;
-        }
-        [[nodiscard]] std::uint32_t count() const noexcept {
-            return static_cast<std::uint32_t>(count_in(state.load(std::memory_order_relaxed)));
-        }
-        void set_count(std::uint32_t count) noexcept {
-            const std::uint64_t before = state.load(std::memory_order_relaxed);
-            state.store(before - count_in(before) + count, std::memory_order_relaxed);
-        }
-    };
-    struct alignas(128) Cache {
+    struct alignas(128) Cache : detail::ThreadCache {
         std::array<Bin, kSizeClasses> bins;
         std::size_t recent = 0;  // class
-        std::array<std::array<std::byte*, 2 * kBatchMax>, kSizeClasses> items;
-
-        Cache() noexcept {
-            for (std::size_t i = 0; i < kSizeClasses; ++i) bins[i].count_max = 2 * batch(i);
-        }
+        std::array<std::array<std::byte*, kCountMax>, kSizeClasses> items;
     };
-    static constexpr std::size_t kRecent = 8;
-    // Which caches a thread has, of the pools that it used last.
-    struct Recent {
-        std::array<std::uint64_t, kRecent> pools;
-        std::array<Cache*, kRecent> caches;
-    };
-    struct Magazine;
     struct Shared;
-    friend class Registry;
 
-    Cache& own_cache() {
-        const Recent& recent = recent_;
-        return recent.pools[slot_] == number_ ? *recent.caches[slot_] : find_cache();
-    }
     // The number of 64 bytes of all memory; for what does not begin at such a place, one that no
     // memory has.
     static std::uintptr_t granule_of(const void* buffer) noexcept {
@@ -244,24 +181,22 @@ class BufferPool {
                          std::countr_zero(kSmallestClassBytes));
     }
 
-    Cache& find_cache();
     void refill(Cache& cache, std::size_t size_class);
     void spill(Cache& cache, std::size_t size_class);
     void* get_larger(std::size_t size, bool zeros);
     void put_larger(void* buffer);
+    // The mark of a buffer that is in use. Throws NotInUse.
+    [[nodiscard]] std::uint8_t mark_in_use(const void* buffer) const;
     [[noreturn]] void refuse(const void* buffer) const;
     static void clear(std::byte* buffer, std::size_t size) noexcept;
 
-    static inline constinit thread_local Recent recent_{};
-
     const std::unique_ptr<Shared> shared_;
+    detail::OwnCache<Cache> own_cache_;
     // Where the mark of granule 0 would be.
     std::atomic<std::uint8_t>* const marks_;
     const std::uintptr_t first_granule_;
     // How many granules from the first on have been used.
     std::atomic<std::size_t> used_{0};
-    const std::uint64_t number_;  // no other pool has or had it
-    const std::size_t slot_;      // of `recent_`
     const bool zero_;
 };
 
