@@ -42,7 +42,7 @@ TEST_CASE("objects of each size are apart, aligned, and whole, from the first on
         for (const std::size_t per_slab : {1, 2, 3, 31, 32, 33, 100}) {
             CAPTURE(size);
             CAPTURE(per_slab);
-            SlabAllocator slabs(size, per_slab);
+            SlabAllocator slabs(size, per_slab, {.address_space_bytes = kAddressBytes});
             const std::size_t count = size < 60'000 ? 2 * per_slab + 70 : per_slab / 8 + 5;
             std::vector<Buffer> objects;
             for (std::size_t i = 0; i < count; ++i) {
@@ -67,7 +67,7 @@ TEST_CASE("objects of each size are apart, aligned, and whole, from the first on
 }
 
 TEST_CASE("an object that was put is the next one") {
-    SlabAllocator slabs(24, 100);
+    SlabAllocator slabs(24, 100, {.address_space_bytes = kAddressBytes});
     void* const object = slabs.get();
     slabs.put(object);
     CHECK(slabs.get() == object);
@@ -96,8 +96,8 @@ TEST_CASE("sizes and numbers out of bounds are refused, and the bounds named") {
 TEST_CASE("what is not in use is refused, and nothing changes") {
     for (const std::size_t size : {8, 24, 100, 256, 5000}) {
         CAPTURE(size);
-        SlabAllocator slabs(size, 50);
-        SlabAllocator other(size, 50);
+        SlabAllocator slabs(size, 50, {.address_space_bytes = kAddressBytes});
+        SlabAllocator other(size, 50, {.address_space_bytes = kAddressBytes});
         auto* const object = static_cast<std::byte*>(slabs.get());
         auto* const unused = static_cast<std::byte*>(slabs.get());
         slabs.put(unused);
@@ -128,7 +128,7 @@ TEST_CASE("what is not in use is refused, and nothing changes") {
 }
 
 TEST_CASE("the statistics count what happened") {
-    SlabAllocator slabs(200, 100);
+    SlabAllocator slabs(200, 100, {.address_space_bytes = kAddressBytes});
     CHECK(slabs.stats().hit_rate() == 0);
     CHECK(slabs.stats().slabs == 0);
     std::vector<void*> objects;
@@ -152,7 +152,7 @@ TEST_CASE("the statistics count what happened") {
 }
 
 TEST_CASE("trimming gives back slabs of which nothing is in use, and no other") {
-    SlabAllocator slabs(4096, 16);
+    SlabAllocator slabs(4096, 16, {.address_space_bytes = kAddressBytes});
     std::vector<Buffer> objects;
     for (int i = 0; i < 16 * 10; ++i) {
         objects.push_back(get_object(slabs, 4096, static_cast<unsigned char>(i)));
@@ -230,7 +230,7 @@ TEST_CASE("many at once are all or none") {
 }
 
 TEST_CASE("threads never get the same object") {
-    SlabAllocator slabs(72, 50);
+    SlabAllocator slabs(72, 50, {.address_space_bytes = kAddressBytes});
     std::atomic<int> wrong{0};
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < 4; ++i) {
@@ -249,7 +249,7 @@ TEST_CASE("threads never get the same object") {
 
 TEST_CASE("an object may be put by another thread than got it") {
     constexpr int kObjects = 50'000;
-    SlabAllocator slabs(48, 64);
+    SlabAllocator slabs(48, 64, {.address_space_bytes = kAddressBytes});
     dwcp::lockfree::MpmcQueue<Buffer*> queue(64);
     std::vector<Buffer> objects(kObjects);
     int wrong = 0;

@@ -20,7 +20,7 @@ TEST_CASE("buffers of each size are aligned, and share no page from one page on"
     for (const std::size_t size :
          {1, 63, 64, 65, 1000, 4095, 4096, 4097, 100'000, 1 << 20, (5 << 20) + 1}) {
         CAPTURE(size);
-        ThreadLocalPool pool(size);
+        ThreadLocalPool pool(size, {.address_space_bytes = kAddressBytes});
         CHECK(pool.size() == size);
         CHECK(pool.capacity() >= size);
         std::vector<Buffer> buffers;
@@ -46,7 +46,8 @@ TEST_CASE("buffers of each size are aligned, and share no page from one page on"
 TEST_CASE("a thread keeps as many as it may, and the others get what is more") {
     for (const std::uint32_t number : {1, 2, 3, 8, 255}) {
         CAPTURE(number);
-        ThreadLocalPool pool(64, {.buffers_per_thread = number});
+        ThreadLocalPool pool(64,
+                             {.buffers_per_thread = number, .address_space_bytes = kAddressBytes});
         CHECK(pool.buffers_per_thread() == number);
         std::vector<void*> buffers(1000);
         pool.get_many(buffers);
@@ -68,7 +69,7 @@ TEST_CASE("a thread keeps as many as it may, and the others get what is more") {
 }
 
 TEST_CASE("what a thread puts it gets again, whoever got it first") {
-    ThreadLocalPool pool(1000);
+    ThreadLocalPool pool(1000, {.address_space_bytes = kAddressBytes});
     void* const own = pool.get();
     pool.put(own);
     CHECK(pool.get() == own);
@@ -80,7 +81,7 @@ TEST_CASE("what a thread puts it gets again, whoever got it first") {
 }
 
 TEST_CASE("the buffers of a thread that has ended are there for others") {
-    ThreadLocalPool pool(4096, {.buffers_per_thread = 16});
+    ThreadLocalPool pool(4096, {.buffers_per_thread = 16, .address_space_bytes = kAddressBytes});
     std::thread([&] {
         std::vector<void*> buffers(16);
         pool.get_many(buffers);
@@ -105,8 +106,10 @@ TEST_CASE("wrong numbers of a thread-local pool are refused, and the bounds name
 }
 
 TEST_CASE("what is no buffer in use is refused, and the limit holds") {
-    ThreadLocalPool pool(4096, {.buffers_per_thread = 8, .limit_bytes = 5 * 16384});
-    ThreadLocalPool other(4096);
+    ThreadLocalPool pool(
+        4096,
+        {.buffers_per_thread = 8, .limit_bytes = 5 * 16384, .address_space_bytes = kAddressBytes});
+    ThreadLocalPool other(4096, {.address_space_bytes = kAddressBytes});
     std::vector<void*> buffers(20);
     pool.get_many(buffers);
     CHECK_THROWS_WITH_AS(static_cast<void>(pool.get()),
@@ -125,7 +128,8 @@ TEST_CASE("what is no buffer in use is refused, and the limit holds") {
 
 TEST_CASE("threads never get the same buffer of a thread-local pool") {
     for (const std::uint32_t number : {1, 3, 64}) {
-        ThreadLocalPool pool(200, {.buffers_per_thread = number});
+        ThreadLocalPool pool(200,
+                             {.buffers_per_thread = number, .address_space_bytes = kAddressBytes});
         std::atomic<int> wrong{0};
         std::vector<std::thread> threads;
         for (unsigned i = 0; i < 4; ++i) {
@@ -142,7 +146,9 @@ TEST_CASE("threads never get the same buffer of a thread-local pool") {
 TEST_CASE("a thread may use more pools of one size than it remembers, and outlive them") {
     std::vector<std::unique_ptr<ThreadLocalPool>> pools;
     std::thread([&] {
-        for (int i = 0; i < 30; ++i) pools.push_back(std::make_unique<ThreadLocalPool>(100));
+        for (int i = 0; i < 30; ++i)
+            pools.push_back(std::make_unique<ThreadLocalPool>(
+                100, ThreadLocalPoolOptions{.address_space_bytes = kAddressBytes}));
         for (int round = 0; round < 3; ++round) {
             for (auto& pool : pools) CHECK(use_objects(*pool, 100, 3, 200) == 0);
         }

@@ -12,6 +12,9 @@
 
 namespace dwcp::memory {
 
+// Of addresses, for tests of many pools: an emulator keeps something for each page of them.
+inline constexpr std::size_t kAddressBytes = std::size_t{1} << 28;
+
 struct Buffer {
     unsigned char* data;
     std::size_t size;
