@@ -34,6 +34,9 @@ class Buffer {
         return {static_cast<std::byte*>(view_.buf), static_cast<std::size_t>(view_.len)};
     }
 
+    // As it was got: one-dimensional bytes, whether they may be written to, and whose they are.
+    [[nodiscard]] const Py_buffer& view() const noexcept { return view_; }
+
   private:
     Py_buffer view_{};
 };

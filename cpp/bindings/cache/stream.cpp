@@ -13,22 +13,42 @@ namespace dwcp::bindings::cache_parts {
 
 namespace {
 
-// A memoryview of the bytes of a buffer.
-nb::object view_of(nb::handle data) {
-    const std::size_t size = Buffer(data, "data").bytes().size();
-    nb::object view = nb::steal(PyMemoryView_FromObject(data.ptr()));
-    if (!view.is_valid()) throw nb::python_error();
-    // Of one without bytes no other can be made.
-    return size == 0 ? view : view.attr("cast")("B");
+// The bytes of a buffer, got once. Views that are made of it share nothing that counts them:
+// without the GIL Python 3.13 loses count where threads share a memoryview.
+class Bytes {
+  public:
+    explicit Bytes(nb::handle data) : buffer_(data, "data") {}
+    [[nodiscard]] const Buffer& buffer() const noexcept { return buffer_; }
+
+  private:
+    Buffer buffer_;
+};
+
+int get_bytes(PyObject* self, Py_buffer* view, int flags) {
+    const Py_buffer& all = nb::inst_ptr<Bytes>(nb::handle(self))->buffer().view();
+    static std::byte empty{};
+    void* const data = all.len == 0 ? &empty : all.buf;
+    return PyBuffer_FillInfo(view, self, data, all.len, all.readonly, flags);
 }
+int traverse_bytes(PyObject* object, visitproc visit, void* arg) noexcept {
+    Py_VISIT(Py_TYPE(object));
+    if (nb::inst_ready(object)) Py_VISIT(nb::inst_ptr<Bytes>(object)->buffer().view().obj);
+    return 0;
+}
+
+PyType_Slot bytes_slots[] = {
+    {Py_bf_getbuffer, reinterpret_cast<void*>(get_bytes)},
+    {Py_tp_traverse, reinterpret_cast<void*>(traverse_bytes)},
+    {0, nullptr},
+};
 
 // The chunks of a buffer as memoryviews, in turn. Threads that share one get each chunk once.
 class Chunks {
   public:
     Chunks(nb::handle data, std::size_t chunk, std::size_t distance, std::size_t stride,
            bool mapped)
-        : view_(view_of(data)),
-          stream_(std::in_place, Buffer(view_, "data").bytes(), chunk,
+        : bytes_(nb::type<Bytes>()(data)),
+          stream_(std::in_place, nb::inst_ptr<Bytes>(bytes_)->buffer().bytes(), chunk,
                   cache::StreamOptions{distance, stride, mapped}) {}
 
     // A new reference; nullptr without an exception at the end.
@@ -46,8 +66,10 @@ class Chunks {
         } else {
             stream_->fetch_ahead(index);
         }
+        const nb::object all = nb::steal(PyMemoryView_FromObject(bytes_.ptr()));
+        if (!all.is_valid()) return nullptr;
         const std::size_t begin = stream_->offset(index);
-        return PySequence_GetSlice(view_.ptr(), static_cast<Py_ssize_t>(begin),
+        return PySequence_GetSlice(all.ptr(), static_cast<Py_ssize_t>(begin),
                                    static_cast<Py_ssize_t>(begin + stream_->chunk(index).size()));
     }
 
@@ -64,16 +86,16 @@ class Chunks {
         if (error == 0) return nb::none();
         return nb::handle(PyExc_OSError)(error, std::strerror(error));
     }
-    [[nodiscard]] PyObject* view() const noexcept { return view_.ptr(); }
+    [[nodiscard]] PyObject* bytes() const noexcept { return bytes_.ptr(); }
     // Ends it: nobody but the garbage collector has it any more.
     void clear() noexcept {
         stream_.reset();
-        view_.reset();
+        bytes_.reset();
     }
 
   private:
     // In this order: the memory is there as long as there is a view.
-    nb::object view_;
+    nb::object bytes_;
     std::optional<cache::Stream> stream_;
     std::atomic<std::size_t> next_{0};
 };
@@ -87,7 +109,7 @@ PyObject* next(PyObject* object) noexcept {
 }
 int traverse(PyObject* object, visitproc visit, void* arg) noexcept {
     Py_VISIT(Py_TYPE(object));
-    if (nb::inst_ready(object)) Py_VISIT(nb::inst_ptr<Chunks>(object)->view());
+    if (nb::inst_ready(object)) Py_VISIT(nb::inst_ptr<Chunks>(object)->bytes());
     return 0;
 }
 
@@ -107,6 +129,10 @@ PyType_Slot slots[] = {
 }  // namespace
 
 void define_stream(nb::module_& module) {
+    nb::class_<Bytes>(module, "StreamBytes", nb::type_slots(bytes_slots),
+                      "The memory of a stream, which its chunks keep.")
+        .def(nb::init<nb::handle>(), nb::arg("data").none(),
+             nb::sig("def __init__(self, data: dwcp.typing.BufferLike) -> None"));
     nb::class_<Chunks>(module, "Stream", nb::type_slots(slots),
                        "Chunks of a buffer in turn, while those to come are fetched: what "
                        "stream() returns.\n\n"

@@ -67,6 +67,11 @@ def fill(dst: BufferLike, value: SupportsIndex | BufferLike, nontemporal: bool |
     writable C-contiguous buffer.
     """
 
+class StreamBytes:
+    """The memory of a stream, which its chunks keep."""
+
+    def __init__(self, data: dwcp.typing.BufferLike) -> None: ...
+
 class Stream:
     """
     Chunks of a buffer in turn, while those to come are fetched: what stream() returns.
