@@ -57,7 +57,7 @@ def test_rows_that_are_not_there_are_refused(row: int) -> None:
 def test_results_beyond_the_cache_are_the_same(tier: str, row_bytes: int, numbers: type) -> None:
     random = np.random.default_rng(row_bytes)
     table = random.integers(0, 256, (1000, row_bytes), np.uint8)
-    count = (cache.nontemporal_bytes_min() or MIB) // 2 // row_bytes + 1
+    count = (cache.nontemporal_bytes_min() or MIB) // 4 // row_bytes + 1
     rows = random.integers(0, len(table), count).astype(numbers)
     # NumPy's memory begins at no line.
     area = np.full(count * row_bytes + 64, 0xEE, np.uint8)

@@ -23,7 +23,7 @@ namespace dwcp::cache {
 namespace {
 
 // Real caches of one group of cores are not larger than this ...
-constexpr std::size_t kCacheBytesMax = std::size_t{96} << 20;
+constexpr std::size_t kCacheBytesMax = std::size_t{192} << 20;
 // ... and last-level ones not smaller, so that short calls need not ask.
 constexpr std::size_t kCacheBytesMin = std::size_t{1} << 20;
 

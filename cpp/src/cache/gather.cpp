@@ -113,7 +113,8 @@ void gather_numbered(std::span<const std::byte> table, std::size_t row_bytes,
     }
     if (overlap(out, table)) throw std::invalid_argument("out must not overlap the table");
     check_rows(rows, table.size() / row_bytes);
-    if (row_bytes >= kLineBytes && goes_past_caches(stores, 2 * out.size())) {
+    // The table, read all over, leaves less of the caches to the result than the source of a copy.
+    if (row_bytes >= kLineBytes && goes_past_caches(stores, 4 * out.size())) {
         stream_rows(table, row_bytes, rows, out);
         return;
     }

@@ -11,8 +11,13 @@ namespace dwcp::cache {
 
 namespace {
 
-// Half of the smallest second-level caches that there are.
-constexpr std::size_t kFetchedBytesMax = std::size_t{128} << 10;
+// Of each chunk: what comes behind, the processor foresees from there.
+constexpr std::size_t kFetchedBytesMax = std::size_t{4} << 10;
+// The same where chunks touch, and it has foreseen their beginning, too, unless they are worked
+// through in another order.
+constexpr std::size_t kTouchingFetchedBytesMax = 256;
+// Of all that are ahead: half of the smallest second-level caches that there are.
+constexpr std::size_t kFetchedBytesAll = std::size_t{128} << 10;
 // Chunks further apart are asked for one by one: what lies between them is not wanted.
 constexpr std::size_t kGapBytesMax = std::size_t{64} << 10;
 // So many of those at least are on their way.
@@ -29,8 +34,9 @@ Stream::Stream(std::span<const std::byte> data, std::size_t chunk, const StreamO
     }
     if (stride_ == 0) stride_ = chunk;
     count_ = data.size() / stride_ + (data.size() % stride_ != 0 ? 1 : 0);
-    fetched_bytes_ = std::min(
-        chunk, kFetchedBytesMax / std::max<std::size_t>(distance_, 1) / kLineBytes * kLineBytes);
+    const std::size_t most = stride_ == chunk ? kTouchingFetchedBytesMax : kFetchedBytesMax;
+    const std::size_t share = kFetchedBytesAll / std::max<std::size_t>(distance_, 1);
+    fetched_bytes_ = std::min({chunk, most, share / kLineBytes * kLineBytes});
     close_ = stride_ < kGapBytesMax || stride_ - kGapBytesMax < chunk;
     mapped_ = options.mapped;
 }

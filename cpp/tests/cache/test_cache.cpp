@@ -95,7 +95,7 @@ TEST_CASE("rows that together exceed the cache go past it, and are the same") {
     for (const std::string& name : isa::available()) {
         isa::force(name);
         const std::size_t bytes_min = nontemporal_bytes_min().value_or(std::size_t{1} << 20);
-        std::vector<std::int32_t> rows((bytes_min / 2 + kRowBytes - 1) / kRowBytes);
+        std::vector<std::int32_t> rows((bytes_min / 4 + kRowBytes - 1) / kRowBytes);
         for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::int32_t>(i % 3);
         std::vector<std::byte> out(rows.size() * kRowBytes);
         isa::count_calls(true);

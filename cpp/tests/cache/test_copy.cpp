@@ -112,7 +112,7 @@ TEST_CASE("stores go past the caches from the size of the cache on, and when tol
         CHECK(has_stores() == (name != "scalar" && name != "neon"));
         CHECK((has_stores() || !cache::can_demote()));
         const std::size_t bytes_min = cache::nontemporal_bytes_min().value_or(std::size_t{1} << 20);
-        CHECK(bytes_min <= std::size_t{96} << 20);
+        CHECK(bytes_min <= std::size_t{192} << 20);
         CHECK(bytes_min <= std::max(os::last_level_cache_bytes(), std::size_t{1} << 20));
         const std::uint64_t beyond = has_stores() ? 1 : 0;
         std::vector<std::uint8_t> dst(bytes_min);

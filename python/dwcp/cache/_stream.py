@@ -56,9 +56,9 @@ def stream(
     chunk
         Length of a chunk in bytes, from 1 on; the last one may be shorter.
     distance
-        How many chunks ahead the processor is asked for, and the kernel for those that lie apart (4
-        at least), 0 to 1024. Of all that are ahead together
-        it is asked for 128 KiB at most: more would drive out what came before it is used.
+        Of how many chunks ahead the processor is asked for the beginning, 4 KiB of each, 256 bytes
+        where they touch, and 128 KiB of all; the kernel for all of those that lie apart (4 at
+        least). 0 to 1024.
     stride
         Bytes from the begin of one chunk to that of the next, from 1 on; None for `chunk`.
     advise

@@ -12,10 +12,11 @@ namespace dwcp::cache {
 // All may be called from any thread.
 
 // How much a call must read and write altogether, in bytes, to go past the caches by itself: twice
-// the length for copy() and gather(), the length for fill(). It is the size of the last-level cache
-// as the system reports it, but from 1 MiB to 96 MiB: on virtual machines that size is often that
-// of the whole processor, of which a guest never has so much. Empty where the instruction set in
-// use has no such stores (scalar, neon): then all stores are ordinary ones.
+// the length for copy(), the length for fill(), four times that of its result for gather(). It is
+// the size of the last-level cache as the system reports it, but from 1 MiB to 192 MiB: on virtual
+// machines that size is often that of the whole processor, of which a guest never has so much.
+// Empty where the instruction set in use has no such stores (scalar, neon): then all stores are
+// ordinary ones.
 [[nodiscard]] std::optional<std::size_t> nontemporal_bytes_min();
 
 // Whether the processor can send lines back out of the caches of its core (CLDEMOTE of x86-64) and

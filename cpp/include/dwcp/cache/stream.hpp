@@ -9,8 +9,9 @@
 namespace dwcp::cache {
 
 struct StreamOptions {
-    // How many chunks ahead the processor is asked for lines; 0: none. Of all chunks ahead together
-    // it is asked for 128 KiB at most: more would drive out what came before it is used.
+    // Of how many chunks ahead the processor is asked for the beginning; 0: none. 4 KiB of each,
+    // 256 bytes where they touch, and 128 KiB of all: more would drive out what came before it is
+    // used.
     std::size_t distance = 1;
     // Bytes from the begin of one chunk to that of the next; 0: the chunk, so that they touch.
     std::size_t stride = 0;
