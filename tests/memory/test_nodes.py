@@ -1,6 +1,7 @@
 """Memory on one of two nodes lies there, in the kernel's own words. For machines that have two."""
 
 import ctypes
+import gc
 import os
 import re
 from collections import Counter
@@ -54,6 +55,25 @@ def test_huge_pages_lie_on_their_node(node: int, placing: Any) -> None:
     assert memory.kind == "hugetlb" or memory.reason
     array = np.asarray(memory)
     assert set(where(array)) == {node}
+
+
+def reserved_free() -> int:
+    """How many reserved huge pages nobody has."""
+    return int(Path("/proc/meminfo").read_text().split("HugePages_Free:")[1].split()[0])
+
+
+def test_reserved_huge_pages_are_used_and_given_back() -> None:
+    before = reserved_free()
+    if before < 2:
+        pytest.skip("needs two reserved huge pages (sysctl vm.nr_hugepages)")
+    memory = huge_pages.allocate(3 * MIB)
+    assert (memory.kind, memory.reason) == ("hugetlb", "")
+    assert memory.huge_bytes == len(memory) == 4 * MIB
+    np.asarray(memory)[:] = 1
+    assert reserved_free() == before - 2
+    del memory
+    gc.collect()
+    assert reserved_free() == before
 
 
 def test_interleaved_memory_alternates() -> None:
