@@ -158,6 +158,9 @@ class Gather:
     def time_numpy_take(self, *_: int) -> None:
         np.take(self.table, self.rows, axis=0, out=self.out, mode="clip")
 
+    def time_numpy_take_checked(self, *_: int) -> None:
+        np.take(self.table, self.rows, axis=0, out=self.out)
+
     def time_numpy_take_new(self, *_: int) -> None:
         np.take(self.table, self.rows, axis=0)
 
@@ -212,6 +215,9 @@ class HugePages:
         cache.gather(self.plain, self.rows, self.out)
 
     def time_numpy_take(self, _: int) -> None:
+        np.take(self.huge, self.rows, axis=0, out=self.out, mode="clip")
+
+    def time_numpy_take_plain_pages(self, _: int) -> None:
         np.take(self.plain, self.rows, axis=0, out=self.out, mode="clip")
 
 
