@@ -127,16 +127,20 @@ class NewArrays(Running):
             np.empty(size, np.uint8).fill(1)
 
 
-class PooledArrays(NewArrays):
-    """The same in the memory of a pool."""
+class Pooled(Running):
+    """What stands behind it among the bases, in the memory of a pool."""
 
     def __init__(self, size: int) -> None:
-        super().__init__(size)
+        super().__init__(size)  # type: ignore[call-arg]
         self.pool = BufferPool()
 
     def run(self, count: int) -> None:
         with numpy_allocator(self.pool):
             super().run(count)
+
+
+class PooledArrays(Pooled, NewArrays):
+    """The same in the memory of a pool."""
 
 
 class Arrays(Contest):
@@ -167,16 +171,8 @@ class NewGroups(Running):
             del group
 
 
-class PooledGroups(NewGroups):
+class PooledGroups(Pooled, NewGroups):
     """The same in the memory of a pool."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(size)
-        self.pool = BufferPool()
-
-    def run(self, count: int) -> None:
-        with numpy_allocator(self.pool):
-            super().run(count)
 
 
 def faults(contestant: type[NewGroups], size: int) -> int:

@@ -105,7 +105,11 @@ void init_dirty_tracker(nb::module_& module) {
         .def_prop_ro(
             "method",
             [](LockedTracker& self) {
-                return tracked_bytes(self) > 0 ? "write-protect" : "full-scan";
+                using Method = delta::DirtyTracker::Method;
+                return self.locked([](const delta::DirtyTracker& t) { return t.method(); }) ==
+                               Method::kWriteProtect
+                           ? "write-protect"
+                           : "full-scan";
             },
             nb::sig("def method(self) -> typing.Literal['write-protect', 'full-scan']"),
             "'write-protect', or 'full-scan' where all counts as written each time.")

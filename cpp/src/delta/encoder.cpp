@@ -46,10 +46,12 @@ struct Encoder::Impl {
         return out;
     }
 
+    [[nodiscard]] Region everything() const { return {0, previous.bytes().size()}; }
+
     // Throws std::invalid_argument unless the parts are laid out as the initial ones.
     void check_layout(std::span<const Part> parts) const;
-    // Delta to the state in `parts`, which differs from the previous one in `regions` at most:
-    // ascending, disjoint, not adjacent.
+    // Delta to the state in `parts`, whose layout was checked, and which differs from the previous
+    // one in `regions` at most: ascending, disjoint, not adjacent.
     [[nodiscard]] Bytes encode(std::span<const Part> parts, std::span<const Region> regions);
 
     Options options;
@@ -135,7 +137,6 @@ void Encoder::Impl::check_layout(std::span<const Part> parts) const {
 }
 
 Bytes Encoder::Impl::encode(std::span<const Part> parts, std::span<const Region> regions) {
-    check_layout(parts);
     const std::span<std::byte> state = previous.bytes();
     blocks.restart();
     Bytes out = start();
@@ -207,17 +208,18 @@ Encoder Encoder::from_file(int fd, const Options& options) {
 }
 
 Bytes Encoder::encode(std::span<const Part> parts) {
-    const std::vector<Region> everything{{0, impl_->previous.bytes().size()}};
+    impl_->check_layout(parts);
     impl_->tracked = 0;
-    return impl_->encode(parts, everything);
+    const Region everything = impl_->everything();
+    return impl_->encode(parts, {&everything, 1});
 }
 
 Bytes Encoder::encode(DirtyTracker& tracker) {
+    impl_->check_layout(tracker.parts());
     // Until the delta is there, what the tracker tells is not known to be in it.
     const bool continues = std::exchange(impl_->tracked, 0) == tracker.stamp();
-    impl_->check_layout(tracker.parts());
     std::vector<Region> written = tracker.collect();
-    if (!continues) written.assign({{0, impl_->previous.bytes().size()}});
+    if (!continues) written = {impl_->everything()};
     Bytes delta = impl_->encode(tracker.parts(), written);
     impl_->tracked = tracker.stamp();
     return delta;

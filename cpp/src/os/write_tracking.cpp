@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "dwcp/os/machine.hpp"
+#include "os/pages.hpp"
 
 namespace dwcp::os {
 
@@ -94,7 +95,7 @@ Memory memory_at(std::uint64_t start, std::uint64_t end) {
 
 // The largest part of `memory` that begins and ends at multiples of `page`.
 Memory within(Memory memory, std::uint64_t page) {
-    const std::uint64_t start = (address(memory.data()) + page - 1) / page * page;
+    const std::uint64_t start = up_to(address(memory.data()), page);
     const std::uint64_t end = (address(memory.data()) + memory.size()) / page * page;
     return start < end ? memory_at(start, end) : Memory{};
 }
