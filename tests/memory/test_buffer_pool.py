@@ -5,9 +5,7 @@ import gc
 import io
 import itertools
 import os
-import queue
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +17,10 @@ from hypothesis import strategies as st
 import dwcp
 from dwcp.memory import Buffer, BufferPool
 
+from .handing import address, changed_underway, refused_of_two_puts
+
 CLASSES = [64 << place for place in range(15)]
 SIZES = sorted({0, 1, 63, *CLASSES, *(size + 1 for size in CLASSES), 5 << 20})
-
-
-def address(buffer: Any) -> int:
-    return np.frombuffer(buffer, np.uint8).ctypes.data
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -262,50 +258,15 @@ def test_buffers_are_cleared_where_that_is_wished() -> None:
 
 def test_threads_get_and_put_each_others_buffers() -> None:
     pool = BufferPool()
-    handed: queue.SimpleQueue[tuple[Buffer, int] | None] = queue.SimpleQueue()
-    wrong = []
-
-    def consume() -> None:
-        while (entry := handed.get()) is not None:
-            buffer, value = entry
-            if bytes(buffer) != bytes([value]) * len(buffer):
-                wrong.append(value)
-            pool.put(buffer)
-
-    threads = [threading.Thread(target=consume) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for i in range(3000):
-        buffer = pool.get(1 + i % 5000)
-        memoryview(buffer)[:] = bytes([i % 256]) * len(buffer)
-        handed.put((buffer, i % 256))
-    for _ in threads:
-        handed.put(None)
-    for thread in threads:
-        thread.join()
-    assert wrong == []
+    got = (pool.get(1 + i % 5000) for i in range(3000))
+    assert changed_underway(got, pool.put) == []
     assert pool.stats().total.deallocations == 3000
 
 
 def test_one_of_two_puts_at_the_same_time_is_refused() -> None:
     pool = BufferPool()
-    refused = []
-    barrier = threading.Barrier(2)
-
-    def put(buffers: list[Buffer]) -> None:
-        barrier.wait()
-        for buffer in buffers:
-            try:
-                pool.put(buffer)
-            except ValueError:
-                refused.append(buffer)
-
     buffers = pool.get_many(2000, 64)
-    threads = [threading.Thread(target=put, args=(buffers,)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    refused = refused_of_two_puts(buffers, pool.put)
     assert len(refused) == 2000
     assert pool.stats().total.deallocations == 2000
     refused.clear()

@@ -3,12 +3,10 @@
 import gc
 import itertools
 import os
-import queue
 import sys
 import threading
 from collections.abc import Callable
 from time import perf_counter_ns
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +16,8 @@ from hypothesis import strategies as st
 import dwcp
 from dwcp.memory import Buffer, BufferPool, PoolCounts, SlabAllocator, SlabStats, ThreadLocalPool
 
+from .handing import address, changed_underway, refused_of_two_puts
+
 Pool = SlabAllocator | ThreadLocalPool
 MAKE: dict[str, Callable[[int], Pool]] = {
     "slab": lambda size: SlabAllocator(size, 100),
@@ -26,10 +26,6 @@ MAKE: dict[str, Callable[[int], Pool]] = {
 KINDS = pytest.mark.parametrize("make", MAKE.values(), ids=list(MAKE))
 SIZES = [1, 7, 8, 24, 63, 64, 65, 100, 1000, 4095, 4096, 4097, 100_000, 1 << 20]
 PAGE_BYTES = os.sysconf("SC_PAGESIZE")
-
-
-def address(buffer: Any) -> int:
-    return np.frombuffer(buffer, np.uint8).ctypes.data
 
 
 @KINDS
@@ -301,51 +297,15 @@ def test_a_thread_keeps_what_it_puts_up_to_its_bound() -> None:
 @KINDS
 def test_threads_get_and_put_each_others_buffers(make: Callable[[int], Pool]) -> None:
     pool = make(333)
-    handed: queue.SimpleQueue[tuple[Buffer, int] | None] = queue.SimpleQueue()
-    wrong = []
-
-    def consume() -> None:
-        while (entry := handed.get()) is not None:
-            buffer, value = entry
-            if bytes(buffer) != bytes([value]) * len(buffer):
-                wrong.append(value)
-            pool.put(buffer)
-
-    threads = [threading.Thread(target=consume) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for i in range(3000):
-        buffer = pool.get()
-        memoryview(buffer)[:] = bytes([i % 256]) * len(buffer)
-        handed.put((buffer, i % 256))
-    for _ in threads:
-        handed.put(None)
-    for thread in threads:
-        thread.join()
-    assert wrong == []
+    got = (pool.get() for _ in range(3000))
+    assert changed_underway(got, pool.put) == []
     assert pool.stats().deallocations == 3000
 
 
 @KINDS
 def test_one_of_two_puts_at_the_same_time_is_refused(make: Callable[[int], Pool]) -> None:
     pool = make(64)
-    refused = []
-    barrier = threading.Barrier(2)
-
-    def put(buffers: list[Buffer]) -> None:
-        barrier.wait()
-        for buffer in buffers:
-            try:
-                pool.put(buffer)
-            except ValueError:
-                refused.append(buffer)
-
-    buffers = pool.get_many(2000)
-    threads = [threading.Thread(target=put, args=(buffers,)) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    refused = refused_of_two_puts(pool.get_many(2000), pool.put)
     assert len(refused) == 2000
     assert pool.stats().deallocations == 2000
 
